@@ -1,0 +1,76 @@
+# `make` lists the commands. Every one of them sets up first, which is quick once done.
+.DEFAULT_GOAL := help
+.SUFFIXES:
+SHELL := /bin/bash
+
+# With JAVA_HOME, where set-up had to choose one.
+RUN := source .venv/lake.env; exec .venv/bin/python
+DAGSTER_HOME ?= $(CURDIR)/.lake/dagster
+PORT ?= 3000
+
+.PHONY: help
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: setup
+setup: ## Make .venv from requirements.lock and find or install Java
+	@bash scripts/setup.sh
+
+.PHONY: demo
+demo: setup ## Take generated events and a database table to a published table
+	@$(RUN) -m examples.demo $(ARGS)
+
+.PHONY: ui
+ui: setup ## Open Dagster on the project, at http://127.0.0.1:3000 (PORT=...)
+	@mkdir -p "$(DAGSTER_HOME)"
+	@[ -e "$(DAGSTER_HOME)/dagster.yaml" ] || cp dagster.yaml "$(DAGSTER_HOME)/"
+	@export DAGSTER_HOME="$(DAGSTER_HOME)"; $(RUN) -m dagster dev --host 127.0.0.1 --port $(PORT)
+
+.PHONY: test
+test: setup ## Run the tests (ARGS=... goes to pytest)
+	@$(RUN) -m pytest $(ARGS)
+
+.PHONY: check
+check: setup ## Lint, formatting, types and the direction of imports
+	@$(MAKE) --no-print-directory --keep-going lint format-check types imports
+
+.PHONY: lint format-check types imports
+lint:
+	@.venv/bin/ruff check .
+format-check:
+	@.venv/bin/ruff format --check .
+types:
+	@.venv/bin/mypy
+imports:
+	@.venv/bin/lint-imports --no-logo
+
+.PHONY: format
+format: setup ## Format the code and mend what can be mended
+	@.venv/bin/ruff check --fix-only --quiet .
+	@.venv/bin/ruff format .
+
+.PHONY: spark-versions
+spark-versions: setup ## Hold Spark 3.5, 4.0 and 4.1 to the same rows and Parquet types
+	@$(RUN) -m scripts.spark_versions $(ARGS)
+
+.PHONY: bench
+bench: setup ## Measure, one line "name value" a figure
+	@$(RUN) -m benchmarks $(ARGS)
+
+.PHONY: docs
+docs: setup ## Write docs/declaration.md from the declaration's model
+	@$(RUN) -m lake_assets.reference
+
+.PHONY: lock
+lock: setup ## Pin the requirements anew after a change of pyproject.toml (UPGRADE=1: newer)
+	@bash scripts/lock.sh
+
+.PHONY: clean
+clean: ## Remove caches and build products; keeps .venv and the data in .lake
+	@rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf derby.log metastore_db spark-warehouse
+	@find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
+
+.PHONY: clean-all
+clean-all: clean ## Remove .venv, the environments of spark-versions and the data in .lake too
+	@rm -rf .venv .venv-spark35 .venv-spark40 .lake

@@ -1,0 +1,1 @@
+"""What is measured, one file a question. Not shipped, not imported by the product."""

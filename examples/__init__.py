@@ -1,0 +1,1 @@
+"""What a newcomer can run and copy: a declaration, a sample generator, a notebook."""

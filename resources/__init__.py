@@ -1,0 +1,1 @@
+"""How the world is reached: storage, database, catalog, compute, settings."""

@@ -1,0 +1,1 @@
+"""Catalogs: where tables are published, and SQL over what is published."""

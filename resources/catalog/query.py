@@ -1,0 +1,180 @@
+"""SQL over published tables: one DuckDB view a table, over exactly the files its pointers name.
+
+A connection is a snapshot: it goes on showing what was published when it was opened. The figures
+for 10,000 files on two cores: 0.5 s to open, 0.4 s to count, 0.2 s for one partition.
+
+Nothing is inferred. Columns and types are the contract's, whatever an older file holds; partition
+columns are the pointers' text, joined by file name, and DuckDB opens only the files of the
+partitions that a query asks for. Publishing does not belong here.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Mapping, Sequence
+
+import duckdb
+import pyarrow as pa
+
+from resources.catalog.base import Catalog, Pointer, TableEntry
+from resources.errors import CatalogError
+from resources.storage import Storage
+from spark.contract import Contract
+from spark.type_parser import ColumnType, parse_type
+
+#: Schema of the tables that give each file its partition columns.
+_FILES_SCHEMA = "published_files"
+_DUCKDB_TYPES = {
+    "boolean": "BOOLEAN",
+    "tinyint": "TINYINT",
+    "smallint": "SMALLINT",
+    "int": "INTEGER",
+    "bigint": "BIGINT",
+    "float": "FLOAT",
+    "double": "DOUBLE",
+    "string": "VARCHAR",
+    "binary": "BLOB",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP WITH TIME ZONE",
+}
+
+
+def connect(catalog: Catalog, storage: Storage) -> duckdb.DuckDBPyConnection:
+    """An in-memory connection with a view for every table; timestamps are shown in UTC.
+
+    Later publications and rollbacks do not show: connect again to see them.
+    """
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(f"CREATE SCHEMA {_FILES_SCHEMA}")
+    for entry, pointers in catalog.snapshot():
+        _create_view(connection, storage, entry, pointers)
+    return connection
+
+
+def run_sql(catalog: Catalog, storage: Storage, query: str) -> pa.Table:
+    """The result of a query on the published tables.
+
+    Raises `CatalogError` with DuckDB's message and position, and the tables there are.
+    """
+    with connect(catalog, storage) as connection:
+        try:
+            return connection.sql(query).to_arrow_table()
+        except duckdb.Error as error:
+            names = ", ".join(_name(entry.name) for entry in catalog.tables()) or "none yet"
+            raise CatalogError(
+                f"Expected a query that DuckDB can run; it says: {error}\n\n"
+                f"Published tables: {names}."
+            ) from error
+
+
+def duckdb_type(type_: str) -> str:
+    """DuckDB's name for a contract's type. Raises `ContractError` for what is not one."""
+    return _spelled(parse_type(type_))
+
+
+def _create_view(
+    connection: duckdb.DuckDBPyConnection,
+    storage: Storage,
+    entry: TableEntry,
+    pointers: Sequence[Pointer],
+) -> None:
+    view = _name(entry.name)
+    paths = {path: each for each in pointers for path in _paths(storage, each)}
+    if paths:
+        files = f"{_FILES_SCHEMA}.{view}"
+        _create_files_table(connection, files, entry.partition_columns, paths)
+        select = _select_published(entry, list(paths), files)
+    else:
+        select = _select_nothing(entry)
+    connection.execute(f"CREATE VIEW {view} AS {select}")
+
+
+def _select_published(entry: TableEntry, paths: Sequence[str], files: str) -> str:
+    file_column = _unused_name(entry.contract)
+    columns = [f"data.{_name(name)}" for name in entry.contract.names]
+    columns += [
+        f"files.value_{index} AS {_name(name)}"
+        for index, name in enumerate(entry.partition_columns)
+    ]
+    scan = _scan(paths, entry.contract, file_column)
+    select = f"SELECT {', '.join(columns)} FROM {scan} AS data"  # noqa: S608 - all names are quoted
+    if entry.partition_columns:
+        select += f" JOIN {files} AS files ON files.file = data.{file_column}"
+    return select
+
+
+def _select_nothing(entry: TableEntry) -> str:
+    typed = [(column.name, duckdb_type(column.type)) for column in entry.contract.columns]
+    typed += [(name, "VARCHAR") for name in entry.partition_columns]
+    columns = ", ".join(f"CAST(NULL AS {type_}) AS {_name(name)}" for name, type_ in typed)
+    return f"SELECT {columns} WHERE false"
+
+
+def _scan(paths: Sequence[str], contract: Contract, file_column: str) -> str:
+    """`read_parquet` with the contract as its schema, so that no footer is read beforehand.
+
+    Columns are found by name, cast where a file's are narrower, and null where it has none.
+    """
+    columns = ", ".join(
+        f"{_text(column.name)}: {{name: {_text(column.name)}, "
+        f"type: {_text(duckdb_type(column.type))}, default_value: NULL}}"
+        for column in contract.columns
+    )
+    files = ", ".join(_text(glob.escape(path)) for path in paths)
+    return f"read_parquet([{files}], schema = MAP {{{columns}}}, filename = {_text(file_column)})"
+
+
+def _create_files_table(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    partition_columns: Sequence[str],
+    paths: Mapping[str, Pointer],
+) -> None:
+    """Keep each file's partition values; by way of Arrow, since inserting rows singly is slow."""
+    columns = {"file": pa.array(paths, pa.string())}
+    for index, column in enumerate(partition_columns):
+        values = [pointer.values[column] for pointer in paths.values()]
+        columns[f"value_{index}"] = pa.array(values, pa.string())
+    connection.register("incoming_files", pa.table(columns))
+    connection.execute(f"CREATE TABLE {name} AS FROM incoming_files")
+    connection.unregister("incoming_files")
+
+
+def _paths(storage: Storage, pointer: Pointer) -> Iterator[str]:
+    for file in pointer.files:
+        path = storage.local_path(file.key)
+        if path is None:
+            raise CatalogError(
+                f"Expected published files in a folder of this machine; {file.key!r} lies in "
+                f"{storage.root}. Query this lake through the engine of its own catalog."
+            )
+        yield str(path)
+
+
+def _unused_name(contract: Contract) -> str:
+    name = "lake_file"
+    while name in {column.casefold() for column in contract.names}:
+        name += "_"
+    return name
+
+
+def _spelled(kind: ColumnType) -> str:
+    if kind.name == "decimal":
+        return f"DECIMAL({kind.precision},{kind.scale})"
+    if kind.name == "array":
+        return f"{_spelled(kind.fields[0][1])}[]"
+    if kind.name == "map":
+        return f"MAP({_spelled(kind.fields[0][1])}, {_spelled(kind.fields[1][1])})"
+    if kind.name == "struct":
+        fields = (f"{_name(name)} {_spelled(field)}" for name, field in kind.fields)
+        return f"STRUCT({', '.join(fields)})"
+    return _DUCKDB_TYPES[kind.name]
+
+
+def _name(identifier: str) -> str:
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def _text(literal: str) -> str:
+    return "'" + literal.replace("'", "''") + "'"

@@ -1,0 +1,204 @@
+"""What may go: attempts and reference versions that nothing needs, and half-written files.
+
+Only an explicit clean-up removes anything from a lake, and only what no current pointer, no pointer
+that one could roll back to, and no attempt awaiting publication needs. Verdicts and manifests stay:
+they are the record of what happened. What readers see is decided elsewhere, in the catalog.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pydantic import TypeAdapter
+
+from resources.attempts import Verdict, attempt_time, newest_verdicts
+from resources.catalog.base import Catalog, Pointer
+from resources.references import ReferenceVersion
+from resources.storage import ObjectInfo, Storage
+
+#: Objects removed while publishers wait; a thousand take some tens of milliseconds.
+_BATCH = 1000
+#: Where this project writes; raw objects are not ours, and "." is the catalog's draft.
+_WRITTEN = ("refined/", "quarantine/", "reference/", "code/", ".")
+_MANIFEST = TypeAdapter(ReferenceVersion)
+
+
+@dataclass(frozen=True)
+class Removal:
+    """Objects that go from one directory: how many, and their bytes."""
+
+    directory: str
+    objects: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class CleanupReport:
+    """What a clean-up removed, or would remove, by directory."""
+
+    is_dry_run: bool
+    removals: tuple[Removal, ...]
+
+    @property
+    def objects(self) -> int:
+        return sum(each.objects for each in self.removals)
+
+    @property
+    def bytes(self) -> int:
+        return sum(each.bytes for each in self.removals)
+
+
+def cleanup(
+    storage: Storage,
+    catalog: Catalog,
+    *,
+    keep_previous: int,
+    older_than: timedelta,
+    dry_run: bool,
+    now: datetime | None = None,
+) -> CleanupReport:
+    """Remove what nothing needs and what is `older_than`, so that running attempts are safe.
+
+    `keep_previous` is how many earlier versions of each partition stay for a rollback. A dry run
+    lists the same and removes nothing. Raises `ValueError` for a negative number or age.
+    """
+    if keep_previous < 0 or older_than < timedelta(0):
+        raise ValueError(f"Expected no negative figures; found {keep_previous=}, {older_than=}.")
+    cutoff = (now or datetime.now(UTC)) - older_than
+    removed: list[ObjectInfo] = []
+    used_versions: set[str] = set()
+    tables = {entry.name for entry in catalog.tables()}
+    stale = _stale_attempts(storage, cutoff)
+    for table in sorted(tables | stale.keys()):
+        retained = _retaining(catalog, table, keep_previous) if table in tables else _nothing
+        used_versions |= {version for each in retained() for version in each.inputs.values()}
+        awaiting = _awaiting_publication(storage, catalog, table, stale.get(table, []))
+        for batch in _batches(stale.get(table, [])):
+            with contextlib.nullcontext() if dry_run else catalog.holding():
+                needed = {pointer.directory.rstrip("/") for pointer in retained()} | awaiting
+                gone = [info for info in batch if not _lies_in(info.key, needed)]
+                if not dry_run:
+                    storage.delete(info.key for info in gone)
+            removed += gone
+    others = [
+        *_stale_references(storage, used_versions, cutoff),
+        *(info for area in _WRITTEN for info in storage.unfinished(area) if info.modified < cutoff),
+    ]
+    if not dry_run:
+        storage.delete(info.key for info in others)
+    return CleanupReport(dry_run, tuple(_by_directory([*removed, *others])))
+
+
+def _retaining(catalog: Catalog, table: str, keep_previous: int) -> Callable[[], list[Pointer]]:
+    return lambda: catalog.retained(table, keep_previous)
+
+
+def _nothing() -> list[Pointer]:
+    return []
+
+
+def _stale_attempts(storage: Storage, cutoff: datetime) -> dict[str, list[ObjectInfo]]:
+    """Per table the objects of attempts that began, and last wrote anything, before `cutoff`."""
+    attempts: defaultdict[tuple[str, str], list[ObjectInfo]] = defaultdict(list)
+    for area in ("refined/", "quarantine/"):
+        for info in storage.list(area):
+            _, table, folder, *_ = [*info.key.split("/"), "", ""]
+            if folder.startswith("attempt="):
+                attempts[table, folder.removeprefix("attempt=")].append(info)
+    stale: defaultdict[str, list[ObjectInfo]] = defaultdict(list)
+    for (table, attempt), objects in attempts.items():
+        began = attempt_time(attempt) or min(info.modified for info in objects)
+        if max(began, *(info.modified for info in objects)) < cutoff:
+            stale[table] += objects
+    return stale
+
+
+def _awaiting_publication(
+    storage: Storage, catalog: Catalog, table: str, stale: Iterable[ObjectInfo]
+) -> set[str]:
+    """Directories of attempts that passed, are their partition's latest, and were not published."""
+    attempts = {info.key.split("/")[2].removeprefix("attempt=") for info in stale}
+    return {
+        verdict.directory.rstrip("/")
+        for verdict in newest_verdicts(storage, table, among=attempts)
+        if verdict.passed and not _was_published(catalog, verdict)
+    }
+
+
+def _was_published(catalog: Catalog, verdict: Verdict) -> bool:
+    if verdict.table not in {entry.name for entry in catalog.tables()}:
+        return False
+    published = catalog.history(verdict.table, verdict.partition)
+    return any(pointer.attempt == verdict.attempt for pointer in published)
+
+
+def _lies_in(key: str, directories: set[str]) -> bool:
+    """Whether a key is under one of the directories, or is quarantine that belongs to one."""
+    path = key.replace("quarantine/", "refined/", 1) if key.startswith("quarantine/") else key
+    while path:
+        path = path.rpartition("/")[0]
+        if path in directories:
+            return True
+    return False
+
+
+def _stale_references(
+    storage: Storage, used_versions: set[str], cutoff: datetime
+) -> Iterator[ObjectInfo]:
+    """Objects of reference versions that are neither used, nor current at or after `cutoff`."""
+    references: defaultdict[str, list[ObjectInfo]] = defaultdict(list)
+    for info in storage.list("reference/"):
+        references[info.key.split("/")[1]].append(info)
+    for name, objects in references.items():
+        needed = _needed_versions(storage, name, objects, used_versions, cutoff)
+        versions: defaultdict[str, list[ObjectInfo]] = defaultdict(list)
+        for info in objects:
+            directory = "/".join(info.key.split("/")[:3])
+            if directory.startswith(f"reference/{name}/version="):
+                versions[directory].append(info)
+        for directory, contents in versions.items():
+            if directory not in needed and max(info.modified for info in contents) < cutoff:
+                yield from contents
+
+
+def _needed_versions(
+    storage: Storage,
+    name: str,
+    objects: Iterable[ObjectInfo],
+    used_versions: set[str],
+    cutoff: datetime,
+) -> set[str]:
+    """Directories that a retained pointer came from, or that an attempt may be reading now.
+
+    A version is current until the next manifest's time, so one that was replaced lately stays.
+    """
+    manifests = [
+        _MANIFEST.validate_json(storage.read(info.key))
+        for info in objects
+        if info.key.startswith(f"reference/{name}/_manifest/") and info.key.endswith(".json")
+    ]
+    needed: set[str] = set()
+    for position, manifest in enumerate(manifests):
+        following = manifests[position + 1 :]
+        replaced_at = datetime.fromisoformat(following[0].created) if following else None
+        is_recent = replaced_at is None or replaced_at >= cutoff
+        if is_recent or manifest.version in used_versions:
+            needed.add(manifest.directory.rstrip("/"))
+    return needed
+
+
+def _batches(objects: list[ObjectInfo]) -> Iterator[list[ObjectInfo]]:
+    for start in range(0, len(objects), _BATCH):
+        yield objects[start : start + _BATCH]
+
+
+def _by_directory(objects: Iterable[ObjectInfo]) -> Iterator[Removal]:
+    directories: defaultdict[str, list[int]] = defaultdict(list)
+    for info in objects:
+        directories[info.key.rpartition("/")[0]].append(info.size)
+    for directory, sizes in sorted(directories.items()):
+        yield Removal(directory, len(sizes), sum(sizes))

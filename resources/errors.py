@@ -1,0 +1,52 @@
+"""Errors that the world outside can cause: settings, storage, database, catalog.
+
+What the data itself causes lives in `spark/errors.py`, where the base class is too.
+"""
+
+from __future__ import annotations
+
+from spark.errors import LakeError
+
+
+class SettingsError(LakeError):
+    """A setting that is missing or cannot work."""
+
+
+class DeclarationError(LakeError):
+    """A table's declaration that cannot work."""
+
+
+class StorageError(LakeError):
+    """Storage that did not do what it was asked."""
+
+
+class AlreadyThere(StorageError):
+    """A key that was to be written only if absent, and is present."""
+
+
+class CatalogError(LakeError):
+    """A catalog request that cannot be served as asked."""
+
+
+class DatabaseError(LakeError):
+    """The source database refused, or lacks what was asked for."""
+
+
+class DatabaseBusy(DatabaseError):
+    """Another process holds the embedded database; waiting longer can help."""
+
+    retryable = True
+
+
+class AuditFailed(LakeError):
+    """An attempt that must not be published."""
+
+
+class ObjectMissing(StorageError):
+    """A key that was to be read, and is not in storage."""
+
+
+class CatalogBusy(CatalogError):
+    """Another process held the catalog for longer than we wait; waiting again can help."""
+
+    retryable = True

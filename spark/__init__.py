@@ -1,0 +1,1 @@
+"""What the data means: pure transforms and the job that runs them on any engine."""

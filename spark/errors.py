@@ -1,0 +1,34 @@
+"""Errors that the data itself can cause.
+
+Everything the project raises on purpose derives from `LakeError`; what the world outside causes
+(storage, database, catalog, settings) lives in `resources/errors.py`.
+"""
+
+from __future__ import annotations
+
+
+class LakeError(Exception):
+    """What was expected, what was found, where, and what to do about it."""
+
+    #: Whether running the same thing again, unchanged, can succeed.
+    retryable: bool = False
+
+
+class ContractError(LakeError):
+    """A column, type or name that the contract cannot hold."""
+
+
+class SpecError(LakeError):
+    """A job specification that this version of the job cannot run."""
+
+
+class ReadError(LakeError):
+    """Raw input that could not be read at all, as against documents that go to quarantine."""
+
+
+class ReferenceRefused(LakeError):
+    """A reference table whose content would multiply or lose rows in a join."""
+
+
+class LedgerImbalance(LakeError):
+    """Documents read are not accounted for by what became of them."""

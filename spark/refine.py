@@ -1,0 +1,182 @@
+"""Refine: filter, deduplicate, join and clean typed documents, as pure transforms.
+
+Nothing here reads, writes, counts or asks the time. Every row keeps its OBJECT, PARTITION and
+POSITION, and none is removed: FATE says what becomes of it and REASON why it is turned away.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import reduce
+from typing import TYPE_CHECKING, Callable
+
+from pyspark.sql import Window
+from pyspark.sql import functions as F
+
+from spark.errors import SpecError
+from spark.frames import (
+    DROPPED,
+    DUPLICATE,
+    FATE,
+    OBJECT,
+    PARTITION,
+    POSITION,
+    PREFIX,
+    PUBLISHED,
+    REASON,
+    REJECTED,
+    UNMATCHED,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyspark.sql import Column, DataFrame
+
+    from spark.contract import Contract
+    from spark.spec import CleanSpec, JoinSpec
+
+    Transform = Callable[[DataFrame], DataFrame]
+
+_HASH, _BUCKET, _RANK, _FOUND = "_lake_hash", "_lake_bucket", "_lake_rank", "_lake_found"
+
+
+def passes(row_filter: str | None) -> Column:
+    """Whether a row passes the declared filter; what the filter cannot decide does not pass."""
+    return F.lit(True) if row_filter is None else F.coalesce(F.expr(row_filter), F.lit(False))
+
+
+def with_arrangement(
+    rows: DataFrame, key: Sequence[str], buckets: Sequence[int], shuffle_partitions: int
+) -> DataFrame:
+    """Bring each partition's rows together, in `buckets[partition]` parts, sorted for the write.
+
+    One sort serves the deduplication and the partitioned write. Rows of equal key meet in the
+    same part, in the order in which they arrived.
+    """
+    spread = F.xxhash64(*(key or [OBJECT, POSITION]))
+    count = F.element_at(F.array(*[F.lit(each) for each in buckets]), F.col(PARTITION) + 1)
+    arranged = rows.withColumn(_HASH, spread).withColumn(
+        _BUCKET, F.pmod(F.shiftright(spread, 32), count).cast("int")
+    )
+    return arranged.repartition(shuffle_partitions, PARTITION, _BUCKET).sortWithinPartitions(
+        PARTITION, _BUCKET, _HASH, *key, OBJECT, POSITION
+    )
+
+
+def with_duplicates(arranged: DataFrame, key: Sequence[str]) -> DataFrame:
+    """FATE is DUPLICATE for all but the first row of a key within its partition.
+
+    A row of which the whole key is null equals no other.
+    """
+    if not key:
+        return arranged.withColumn(FATE, F.lit(PUBLISHED)).drop(_HASH, _BUCKET)
+    same = Window.partitionBy(PARTITION, _BUCKET, _HASH, *key).orderBy(OBJECT, POSITION)
+    has_key = reduce(lambda left, right: left | right, [F.col(name).isNotNull() for name in key])
+    is_duplicate = (F.col(_RANK) > 1) & has_key
+    return (
+        arranged.withColumn(_RANK, F.row_number().over(same))
+        .withColumn(FATE, F.when(is_duplicate, DUPLICATE).otherwise(PUBLISHED))
+        .drop(_HASH, _BUCKET, _RANK)
+    )
+
+
+def with_reference(rows: DataFrame, reference: DataFrame, join: JoinSpec, bit: int) -> DataFrame:
+    """Left join to one reference; `bit` of UNMATCHED is set where it has no row.
+
+    A row that finds none is kept, DROPPED or REJECTED as the declaration says.
+    """
+    keys = {name: f"{PREFIX}key_{position}" for position, name in enumerate(join.on.values())}
+    right = reference.select(
+        *[F.col(name).alias(alias) for name, alias in keys.items()],
+        *[F.col(name).alias(alias) for name, alias in join.columns.items()],
+        F.lit(True).alias(_FOUND),
+    )
+    on = [rows[left] == right[keys[name]] for left, name in join.on.items()]
+    joined = rows.join(F.broadcast(right), on=on, how="left")
+    is_unmatched = F.col(_FOUND).isNull()
+    mark = F.when(is_unmatched, 1 << bit).otherwise(0)
+    return (
+        joined.withColumn(UNMATCHED, F.col(UNMATCHED).bitwiseOR(mark))
+        .withColumn(FATE, _fate_of_unmatched(join.unmatched, is_unmatched))
+        .withColumn(REASON, _reason_of_unmatched(join, is_unmatched))
+        .drop(_FOUND, *keys.values())
+    )
+
+
+def _fate_of_unmatched(choice: str, is_unmatched: Column) -> Column:
+    fate = {"drop": DROPPED, "quarantine": REJECTED}.get(choice)
+    if fate is None:
+        return F.col(FATE)
+    return F.when(is_unmatched & (F.col(FATE) == PUBLISHED), fate).otherwise(F.col(FATE))
+
+
+def _reason_of_unmatched(join: JoinSpec, is_unmatched: Column) -> Column:
+    if join.unmatched != "quarantine":
+        return F.col(REASON)
+    values = F.concat_ws(", ", *[F.coalesce(F.col(n).cast("string"), F.lit("null")) for n in join.on])
+    reason = F.concat(
+        F.lit(f"no row of {join.reference} has {', '.join(join.on.values())}, found "), values
+    )
+    return F.when(is_unmatched, F.concat_ws("; ", REASON, reason)).otherwise(F.col(REASON))
+
+
+def clean(rows: DataFrame, spec: CleanSpec, published: Contract) -> DataFrame:
+    """Apply the named transform, renames, casts and drops; what cannot be cast is REJECTED."""
+    transformed = rows
+    if spec.transform is not None:
+        transformed = named_transform(spec.transform.function)(rows)
+        _refuse_lost_columns(rows, transformed, spec.transform.function)
+    renamed = transformed.withColumnsRenamed(spec.rename) if spec.rename else transformed
+    checked = reduce(_with_cast, spec.cast.items(), renamed)
+    missing = [
+        F.when(F.col(name).isNull(), F.lit(f"{name}: required, but null after cleaning"))
+        for name in published.required
+    ]
+    reasons = F.concat_ws("; ", REASON, *missing)
+    return (
+        checked.drop(*spec.drop)
+        .withColumn(REASON, F.when(reasons != "", reasons))
+        .withColumn(
+            FATE,
+            F.when(F.col(REASON).isNotNull() & (F.col(FATE) == PUBLISHED), REJECTED).otherwise(
+                F.col(FATE)
+            ),
+        )
+    )
+
+
+def _with_cast(rows: DataFrame, cast: tuple[str, str]) -> DataFrame:
+    """Cast one column without losing a value: no truncation of text, no overflow, no null."""
+    name, type_text = cast
+    attempt = F.expr(f"try_cast(`{name}` AS {type_text})")
+    failed = F.col(name).isNotNull() & attempt.isNull()
+    reason = F.concat(
+        F.lit(f"{name}: cannot be cast to {type_text}, found "),
+        F.substring(F.col(name).cast("string"), 1, 100),
+    )
+    return rows.withColumn(
+        REASON, F.when(failed, F.concat_ws("; ", REASON, reason)).otherwise(F.col(REASON))
+    ).withColumn(name, attempt)
+
+
+def named_transform(function: str) -> Transform:
+    """The function that a declaration names as `module:function`; raises `SpecError`."""
+    module, _, name = function.partition(":")
+    try:
+        found: Transform = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise SpecError(
+            f"the transform {function!r} cannot be loaded ({error}); expected 'module:function' "
+            "naming a function DataFrame -> DataFrame, such as 'spark.transforms:tidy'"
+        ) from error
+    return found
+
+
+def _refuse_lost_columns(before: DataFrame, after: DataFrame, function: str) -> None:
+    lost = [name for name in before.columns if name.startswith(PREFIX) and name not in after.columns]
+    if lost:
+        raise SpecError(
+            f"the transform {function} lost the columns {', '.join(lost)}, which carry where a "
+            "document came from; add columns with `withColumn` rather than `select`"
+        )
