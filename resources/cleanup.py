@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from resources.attempts import Verdict, attempt_time, newest_verdicts
-from resources.catalog.base import Catalog, Pointer
+from resources.catalog.base import Catalog
+from resources.errors import SettingsError, StorageError
 from resources.references import ReferenceVersion
 from resources.storage import ObjectInfo, Storage
 
@@ -64,41 +65,51 @@ def cleanup(
     """Remove what nothing needs and what is `older_than`, so that running attempts are safe.
 
     `keep_previous` is how many earlier versions of each partition stay for a rollback. A dry run
-    lists the same and removes nothing. Raises `ValueError` for a negative number or age.
+    lists the same and removes nothing. Raises `SettingsError` for a negative number or age.
     """
     if keep_previous < 0 or older_than < timedelta(0):
-        raise ValueError(f"Expected no negative figures; found {keep_previous=}, {older_than=}.")
+        raise SettingsError(
+            f"Expected a clean-up to keep no negative number of versions and no negative age; "
+            f"found {keep_previous} versions and {older_than}."
+        )
     cutoff = (now or datetime.now(UTC)) - older_than
+    others = [
+        *_stale_references(storage, _used_versions(catalog, keep_previous), cutoff),
+        *(info for area in _WRITTEN for info in storage.unfinished(area) if info.modified < cutoff),
+    ]
     removed: list[ObjectInfo] = []
-    used_versions: set[str] = set()
-    tables = {entry.name for entry in catalog.tables()}
-    stale = _stale_attempts(storage, cutoff)
-    for table in sorted(tables | stale.keys()):
-        retained = _retaining(catalog, table, keep_previous) if table in tables else _nothing
-        used_versions |= {version for each in retained() for version in each.inputs.values()}
-        awaiting = _awaiting_publication(storage, catalog, table, stale.get(table, []))
-        for batch in _batches(stale.get(table, [])):
+    for table, stale in _stale_attempts(storage, cutoff).items():
+        awaiting = _awaiting_publication(storage, catalog, table, stale)
+        for batch in _batches(stale):
             with contextlib.nullcontext() if dry_run else catalog.holding():
-                needed = {pointer.directory.rstrip("/") for pointer in retained()} | awaiting
+                needed = awaiting | _retained_directories(catalog, table, keep_previous)
                 gone = [info for info in batch if not _lies_in(info.key, needed)]
                 if not dry_run:
                     storage.delete(info.key for info in gone)
             removed += gone
-    others = [
-        *_stale_references(storage, used_versions, cutoff),
-        *(info for area in _WRITTEN for info in storage.unfinished(area) if info.modified < cutoff),
-    ]
     if not dry_run:
         storage.delete(info.key for info in others)
     return CleanupReport(dry_run, tuple(_by_directory([*removed, *others])))
 
 
-def _retaining(catalog: Catalog, table: str, keep_previous: int) -> Callable[[], list[Pointer]]:
-    return lambda: catalog.retained(table, keep_previous)
+def _used_versions(catalog: Catalog, keep_previous: int) -> set[str]:
+    """Versions of references that retained rows were joined with."""
+    return {
+        version
+        for entry in catalog.tables()
+        for pointer in catalog.retained(entry.name, keep_previous)
+        for version in pointer.inputs.values()
+    }
 
 
-def _nothing() -> list[Pointer]:
-    return []
+def _retained_directories(catalog: Catalog, table: str, keep_previous: int) -> set[str]:
+    if not _is_known(catalog, table):
+        return set()
+    return {each.directory.rstrip("/") for each in catalog.retained(table, keep_previous)}
+
+
+def _is_known(catalog: Catalog, table: str) -> bool:
+    return table in {entry.name for entry in catalog.tables()}
 
 
 def _stale_attempts(storage: Storage, cutoff: datetime) -> dict[str, list[ObjectInfo]]:
@@ -130,7 +141,7 @@ def _awaiting_publication(
 
 
 def _was_published(catalog: Catalog, verdict: Verdict) -> bool:
-    if verdict.table not in {entry.name for entry in catalog.tables()}:
+    if not _is_known(catalog, verdict.table):
         return False
     published = catalog.history(verdict.table, verdict.partition)
     return any(pointer.attempt == verdict.attempt for pointer in published)
@@ -177,7 +188,7 @@ def _needed_versions(
     A version is current until the next manifest's time, so one that was replaced lately stays.
     """
     manifests = [
-        _MANIFEST.validate_json(storage.read(info.key))
+        _read_manifest(storage, info.key)
         for info in objects
         if info.key.startswith(f"reference/{name}/_manifest/") and info.key.endswith(".json")
     ]
@@ -189,6 +200,17 @@ def _needed_versions(
         if is_recent or manifest.version in used_versions:
             needed.add(manifest.directory.rstrip("/"))
     return needed
+
+
+def _read_manifest(storage: Storage, key: str) -> ReferenceVersion:
+    try:
+        return _MANIFEST.validate_json(storage.read(key))
+    except ValidationError as error:
+        raise StorageError(
+            f"Expected a reference's manifest in {key!r} of {storage.root}; found something else: "
+            f"{error.error_count()} problems. Nothing was removed: without it nobody can say which "
+            "version is in use. Remove the object and materialize the reference again."
+        ) from error
 
 
 def _batches(objects: list[ObjectInfo]) -> Iterator[list[ObjectInfo]]:

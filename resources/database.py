@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import TimestampType
+from pyspark.sql.types import TimestampNTZType, TimestampType
 
 from resources.derby import (
     DRIVER,
@@ -96,7 +96,8 @@ class DerbyDatabase:
         """Create or replace a table from a frame, in one step; the database is created as needed.
 
         The table's name becomes upper case, columns become quoted lower case, `key` the primary
-        key. Timestamps are stored as the session's time zone shows them.
+        key. Timestamps are stored as the session's time zone shows them; Derby itself moves those
+        in the hour that the JVM's own zone skips in spring, so give the JVM `user.timezone=UTC`.
         """
         name = plain_name(table)
         columns = lower_case_schema(df.schema)
@@ -105,7 +106,7 @@ class DerbyDatabase:
             (
                 df.select(
                     *(
-                        _without_zone(df, each.name).alias(column)
+                        _as_stored(df, each.name).alias(column)
                         for each, (column, _) in zip(df.schema.fields, columns, strict=True)
                     )
                 )
@@ -198,10 +199,12 @@ def _holder(path: Path) -> str:
     )
 
 
-def _without_zone(df: DataFrame, name: str) -> Column:
+def _as_stored(df: DataFrame, name: str) -> Column:
+    """Timestamps travel as text, so that the machine's time zone does not shift them."""
     column = F.col(spark_quoted(name))
-    is_instant = isinstance(df.schema[name].dataType, TimestampType)
-    return column.cast("timestamp_ntz") if is_instant else column
+    if isinstance(df.schema[name].dataType, (TimestampType, TimestampNTZType)):
+        return F.date_format(column, "yyyy-MM-dd HH:mm:ss.SSSSSS")
+    return column
 
 
 def _refuse_long_text(

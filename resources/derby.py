@@ -71,6 +71,7 @@ class DerbyEngine:
                 return False
             raise DatabaseError(
                 f"Could not open the embedded database in {self._directory}: {_words(error)}"
+                " If its creation was interrupted, remove the folder and load the tables again."
             ) from error
         return True
 
@@ -114,10 +115,9 @@ class DerbyEngine:
 
     def has_table(self, name: str) -> bool:
         """Whether the current schema has a table of exactly this name."""
-        found = self.value(
-            "SELECT COUNT(*) FROM SYS.SYSTABLES JOIN SYS.SYSSCHEMAS USING (SCHEMAID)"
-            f" WHERE SCHEMANAME = CURRENT SCHEMA AND TABLENAME = '{plain_name(name)}'"  # noqa: S608
-        )
+        known = "SYS.SYSTABLES JOIN SYS.SYSSCHEMAS USING (SCHEMAID)"
+        where = f"SCHEMANAME = CURRENT SCHEMA AND TABLENAME = '{plain_name(name)}'"
+        found = self.value(f"SELECT COUNT(*) FROM {known} WHERE {where}")  # noqa: S608 plain name
         return bool(found)
 
     def _connect(self, attributes: str) -> JavaObject:
@@ -163,16 +163,20 @@ def swap_statements(
     if key:
         described.append(f"PRIMARY KEY ({', '.join(quoted(name) for name in key)})")
     names = ", ".join(quoted(name) for name, _ in columns)
-    values = ", ".join(
-        quoted(name) if kind == "BLOB" else f"CAST({quoted(name)} AS {kind})"
-        for name, kind in columns
-    )
+    values = ", ".join(_from_staging(name, kind) for name, kind in columns)
     yield f"CREATE TABLE {fresh} ({', '.join(described)})"
     yield f"INSERT INTO {fresh} ({names}) SELECT {values} FROM {staging}"  # noqa: S608 quoted names
     yield f"DROP TABLE {staging}"
     if replace:
         yield f"DROP TABLE {table}"
     yield f"RENAME TABLE {fresh} TO {table}"
+
+
+def _from_staging(name: str, kind: str) -> str:
+    """Spark's texts are CLOBs, timestamps among them, which are no keys and no timestamps yet."""
+    if kind == "TIMESTAMP":
+        return f"CAST(CAST({quoted(name)} AS VARCHAR(64)) AS TIMESTAMP)"
+    return quoted(name) if kind == "BLOB" else f"CAST({quoted(name)} AS {kind})"
 
 
 def quoted(name: str) -> str:

@@ -34,7 +34,8 @@ install_first_of() {
         APT_UPDATED=yes
     fi
     for package in "$@"; do
-        if apt-cache show "$package" >/dev/null 2>&1; then
+        # Not `apt-cache show`, which also knows packages that are only mentioned by others.
+        if [[ $(apt-cache policy "$package" 2>/dev/null) =~ Candidate:\ [0-9] ]]; then
             say "Installing $package"
             as_root env DEBIAN_FRONTEND=noninteractive \
                 apt-get install -y -qq --no-install-recommends "$package" </dev/null >/dev/null
@@ -70,7 +71,7 @@ make_environment() {
             fail "PYTHON=$PYTHON is not a Python 3.11, 3.12 or 3.13."
         fi
         { may_install && install_first_of python3 && python=$(find_python); } || fail \
-            "found no Python 3.11, 3.12 or 3.13 on PATH; python3 is $(python3 -V 2>&1 || true)." \
+            "found no Python 3.11, 3.12 or 3.13 on PATH; python3 is $(python3 -V 2>/dev/null || echo missing)." \
             "Install one (Debian 12 or later: apt-get install python3 python3-venv)," \
             "or name one: make setup PYTHON=/path/to/python3.12"
     fi
@@ -126,22 +127,29 @@ install_requirements() {
 
 # --- Java ---
 
-# The major version of a java command that Spark can use; fails on one that is missing, too old,
-# or trimmed of the module that Spark's vectorised code needs.
-java_version() {
+# Whether Spark can use a java command: it is there, new enough, and not trimmed of the module that
+# Spark's vectorised code needs.
+is_suitable_java() {
     local version
     version=$("$1" -version 2>&1) || return 1
-    version=$(sed -n 's/.*version "\([0-9]*\).*/\1/p' <<<"$version" | head -n 1)
-    [ "${version:-0}" -ge $JAVA_MINIMUM ] || return 1
-    "$1" --list-modules 2>/dev/null | grep -q '^jdk.incubator.vector' || return 1
-    printf '%s\n' "$version"
+    [[ $version =~ version\ \"([0-9]+) ]] && [ "${BASH_REMATCH[1]}" -ge $JAVA_MINIMUM ] || return 1
+    [[ $("$1" --list-modules 2>/dev/null) == *jdk.incubator.vector* ]] || return 1
+}
+
+java_found() {
+    if command -v "$1" >/dev/null 2>&1; then
+        printf '%s: %s' "$1" "$("$1" -version 2>&1 | sed -n 1p)"
+    else
+        printf 'no %s' "$1"
+    fi
 }
 
 # The home of a suitable Java that is installed but is not what Spark would pick by itself.
 other_java_home() {
     local java
-    for java in /usr/lib/jvm/*-17-*/bin/java /usr/lib/jvm/*-21-*/bin/java /usr/lib/jvm/*/bin/java; do
-        if [ -x "$java" ] && java_version "$java" >/dev/null; then
+    for java in "$(readlink -f "$(command -v java || true)")" \
+        /usr/lib/jvm/*-17-*/bin/java /usr/lib/jvm/*-21-*/bin/java /usr/lib/jvm/*/bin/java; do
+        if [ -x "$java" ] && is_suitable_java "$java"; then
             dirname "$(dirname "$java")"
             return
         fi
@@ -153,14 +161,14 @@ find_java() {
     local own=${JAVA_HOME:+$JAVA_HOME/bin/java} home
     own=${own:-java}
     : >$SETTINGS
-    if java_version "$own" >/dev/null; then return; fi
+    if is_suitable_java "$own"; then return; fi
     if ! home=$(other_java_home); then
         { may_install && install_first_of \
             openjdk-17-jre-headless openjdk-21-jre-headless default-jre-headless; } || fail \
-            "Spark needs a full Java $JAVA_MINIMUM or later; $own is $("$own" -version 2>&1 | head -n 1)." \
+            "Spark needs a full Java $JAVA_MINIMUM or later; found $(java_found "$own")." \
             "Install one (Debian 12: apt-get install openjdk-17-jre-headless; Debian 13:" \
             "openjdk-21-jre-headless; macOS: brew install openjdk@17), or set JAVA_HOME to one."
-        if java_version "$own" >/dev/null; then return; fi
+        if is_suitable_java "$own"; then return; fi
         home=$(other_java_home) || fail \
             "Java was installed, but none below /usr/lib/jvm is a full Java $JAVA_MINIMUM or later." \
             "Set JAVA_HOME to one."

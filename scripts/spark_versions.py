@@ -65,7 +65,7 @@ def run_tests(environment: Environment, python: Path, arguments: Sequence[str]) 
     variables = {
         key: value
         for key, value in os.environ.items()
-        if not key.startswith(("PYTEST_", "SPARK_", "PYSPARK_", "LAKE_"))
+        if not key.startswith(("PYTEST_", "PYSPARK_", "SPARK_HOME", "SPARK_CONF_DIR", "LAKE_"))
     }
     variables |= {
         "LAKE_PORTABLE_OUT": str(out),

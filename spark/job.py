@@ -49,6 +49,8 @@ SESSION_SETTINGS = {
     "spark.sql.files.ignoreMissingFiles": "false",
 }
 
+#: Below the output, where partitions lie that had to be refined again.
+EXACT_FOLDER = "exact"
 #: A reason up to where it quotes what was found, so that reasons can be counted.
 _REASON_CLASS = "regexp_replace(reason, '(, found | after | at ).*$', '')"
 _TURNED_AWAY = (DOCUMENT, REASON, OBJECT, POSITION, PARTITION)
@@ -56,7 +58,7 @@ _TURNED_AWAY = (DOCUMENT, REASON, OBJECT, POSITION, PARTITION)
 
 @dataclass(frozen=True)
 class PartitionReport:
-    """What a refine did for one partition; `directory` is a URI, also when nothing is in it."""
+    """What a refine did for one partition; `directory` is below the output, and may not exist."""
 
     key: str
     directory: str
@@ -166,7 +168,7 @@ class Refine:
         self.refined_again = {each.partition for each in self.objects if each.index in missed}
         if missed:
             members = [each for each in self.objects if each.partition in self.refined_again]
-            self.again = self.passer.publish(members, missed, self._output(exact=True))
+            self.again = self.passer.publish(members, missed, f"{self.spec.output}/{EXACT_FOLDER}")
 
     def _quarantine(self, exact: DataFrame | None, missed: set[int], first: Passage) -> None:
         turned_away = []
@@ -200,21 +202,16 @@ class Refine:
         passage = self.again if part in self.refined_again else first
         return passage.fates_of(part, len(self.spec.joins))
 
-    def _output(self, *, exact: bool) -> str:
-        return f"{self.spec.output}-exact" if exact else self.spec.output
-
     def _report(self, first: Passage) -> RefineReport:
         partitions = []
         for part, each in enumerate(self.spec.partitions):
             ledger = self._ledger(first, part)
             ledger.require_balance(f"{self.spec.table}, partition {each.key}")
-            folder = "/".join(f"{name}={value}" for name, value in each.values.items())
-            root = self._output(exact=part in self.refined_again)
+            folders = [EXACT_FOLDER] if part in self.refined_again else []
+            folders += [f"{name}={value}" for name, value in each.values.items()]
             unknown = first.unknown_keys.get(part, set()) | self.again.unknown_keys.get(part, set())
             partitions.append(
-                PartitionReport(
-                    each.key, f"{root}/{folder}" if folder else root, ledger, tuple(sorted(unknown))
-                )
+                PartitionReport(each.key, "/".join(folders), ledger, tuple(sorted(unknown)))
             )
         return RefineReport(tuple(partitions), len(self.objects), len(self.findings))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Union
 
@@ -59,3 +61,29 @@ class Ledger:
             "dropped": self.dropped,
             "unmatched": dict(sorted(self.unmatched.items())),
         }
+
+
+def total(ledgers: Iterable[Ledger]) -> Ledger:
+    """The sum of several ledgers."""
+    sums: Counter[str] = Counter()
+    quarantined: Counter[str] = Counter()
+    unmatched: Counter[str] = Counter()
+    for each in ledgers:
+        sums.update(
+            documents=each.documents,
+            published=each.published,
+            duplicates=each.duplicates,
+            filtered=each.filtered,
+            dropped=each.dropped,
+        )
+        quarantined.update(each.quarantined)
+        unmatched.update(each.unmatched)
+    return Ledger(
+        documents=sums["documents"],
+        published=sums["published"],
+        quarantined=dict(quarantined),
+        duplicates=sums["duplicates"],
+        filtered=sums["filtered"],
+        dropped=sums["dropped"],
+        unmatched=dict(unmatched),
+    )

@@ -122,12 +122,13 @@ def _reason_of_unmatched(join: JoinSpec, is_unmatched: Column) -> Column:
 
 
 def clean(rows: DataFrame, spec: CleanSpec, published: Contract) -> DataFrame:
-    """Apply the named transform, renames, casts and drops; what cannot be cast is REJECTED."""
+    """Apply the named transform, drops, renames and casts; what cannot be cast is REJECTED."""
     transformed = rows
     if spec.transform is not None:
         transformed = named_transform(spec.transform.function)(rows)
         _refuse_lost_columns(rows, transformed, spec.transform.function)
-    renamed = transformed.withColumnsRenamed(spec.rename) if spec.rename else transformed
+    kept = transformed.drop(*spec.drop)
+    renamed = kept.withColumnsRenamed(spec.rename) if spec.rename else kept
     checked = reduce(_with_cast, spec.cast.items(), renamed)
     missing = [
         F.when(F.col(name).isNull(), F.lit(f"{name}: required, but null after cleaning"))
@@ -135,9 +136,7 @@ def clean(rows: DataFrame, spec: CleanSpec, published: Contract) -> DataFrame:
     ]
     reasons = F.concat_ws("; ", REASON, *missing)
     return (
-        checked.drop(*spec.drop)
-        .withColumn(REASON, F.when(reasons != "", reasons))
-        .withColumn(
+        checked.withColumn(REASON, F.when(reasons != "", reasons)).withColumn(
             FATE,
             F.when(F.col(REASON).isNotNull() & (F.col(FATE) == PUBLISHED), REJECTED).otherwise(
                 F.col(FATE)

@@ -100,23 +100,21 @@ def take_snapshot(
 def read_reference(spark: SparkSession, spec: SnapshotSpec) -> DataFrame:
     """The table's declared columns, under the contract's names and in the database's types.
 
-    A large table is read in several key ranges, each in a transaction of its own. Timestamps
-    without a zone are taken as the session's time zone says.
+    A large table is read in several key ranges, each in a transaction of its own. Derby's
+    timestamps, which have no zone, are taken as the session's time zone says.
     """
     spec.contract.jdbc_custom_schema()  # refuses nested types in words
     for name in spec.key:
         spec.contract.column(name)
     refuse_misquoting_url(spec.jdbc["url"])
     options = dict(spec.jdbc)
-    if options["url"].startswith("jdbc:derby:"):
-        options.setdefault("preferTimestampNTZ", "true")
     there = spark.read.format("jdbc").options(**options).option("dbtable", spec.table).load()
     found = _matched_names(there.columns, spec)
     types = {name: there.schema[found[name]].dataType for name in found}
     as_text = [
         f"{quoted(found[column.name])} STRING"
         for column in spec.contract.columns
-        if reads_as_text(types[column.name], column.type)
+        if reads_as_text(options["url"], types[column.name], column.type)
     ]
     predicates: list[str] = []
     if spec.key:

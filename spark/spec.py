@@ -74,12 +74,12 @@ class TransformSpec:
 
 @dataclass(frozen=True)
 class CleanSpec:
-    """What is done after the joins, in this order: transform, renames, casts, drops."""
+    """What is done after the joins, in this order: transform, drops, renames, casts."""
 
     transform: Optional[TransformSpec]
+    drop: tuple[str, ...]
     rename: dict[str, str]
     cast: dict[str, str]
-    drop: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """SQL over published tables: one DuckDB view a table, over exactly the files its pointers name.
 
-A connection is a snapshot: it goes on showing what was published when it was opened. The figures
-for 10,000 files on two cores: 0.5 s to open, 0.4 s to count, 0.2 s for one partition.
+A connection is a snapshot: it goes on showing what was published when it was opened. With 10,000
+files it opens in half a second on two cores, and answers in 0.2 (one partition) to 0.7 seconds.
 
 Nothing is inferred. Columns and types are the contract's, whatever an older file holds; partition
 columns are the pointers' text, joined by file name, and DuckDB opens only the files of the

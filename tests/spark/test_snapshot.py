@@ -10,7 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from pyspark.sql import DataFrame, Row, SparkSession
+from py4j.java_gateway import JavaClass
+from pyspark.sql import DataFrame, DataFrameWriter, Row, SparkSession
 from pyspark.sql import functions as F
 
 from resources.database import DerbyDatabase
@@ -37,7 +38,8 @@ TRACKS = Contract(
         Column("play_count", "bigint"),
     )
 )
-Snapshot = Callable[[DataFrame, Contract, tuple[str, ...]], SnapshotReport]
+#: As Spark hands an instant to Python: the wall clock of this process, without a zone.
+LOCAL_NOON = dt.datetime.fromisoformat("2024-03-31T12:30:00.123456")
 
 
 @pytest.fixture
@@ -74,6 +76,11 @@ def snapshot(spark: SparkSession, spec: SnapshotSpec, *known: str) -> SnapshotRe
 
 def read_back(spark: SparkSession, spec: SnapshotSpec, report: SnapshotReport) -> DataFrame:
     return spark.read.parquet(f"{spec.output}/{report.directory}")
+
+
+def java_zones(spark: SparkSession) -> JavaClass:
+    assert spark._jvm is not None
+    return spark._jvm.java.util.TimeZone
 
 
 def contract_of(**types: str) -> Contract:
@@ -182,18 +189,21 @@ def test_the_database_is_read_once_so_later_changes_do_not_reach_the_version(
 
 
 def test_what_reads_back_differently_is_not_reported(
-    spark: SparkSession, open_database: Callable[[DataFrame], SnapshotSpec], tmp_path: Path
+    spark: SparkSession,
+    open_database: Callable[[DataFrame], SnapshotSpec],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     spec = open_database(spark.createDataFrame([(1,)], "id int"))
-    spec = replace(spec, contract=contract_of(id="int"), output=f"file://{tmp_path}/torn")
-    genuine = DataFrame.write.fget
-    assert genuine is not None
+    spec = replace(spec, contract=contract_of(id="int"))
+    genuine = DataFrameWriter.parquet
 
-    def write_twice(df: DataFrame) -> object:
-        return genuine(df.union(df))
+    def write_twice(writer: DataFrameWriter, path: str) -> None:
+        genuine(writer, path)
+        genuine(writer.mode("append"), path)
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(ReadError, match="read back 2"):
-        patch.setattr(type(spark.range(1)), "write", property(write_twice))
+    monkeypatch.setattr(DataFrameWriter, "parquet", write_twice)
+
+    with pytest.raises(ReadError, match=r"Expected 1 rows.*read back 2"):
         snapshot(spark, spec)
 
 
@@ -323,7 +333,7 @@ def test_every_type_of_the_contract_comes_back_from_the_database(
     }  # fmt: skip
     rows = [
         (1, True, -128, 32767, 2**63 - 1, 0.5, 1e300, Decimal("12345678901234.5678"), "Ünï'\"🎵 ",
-         bytearray(b"\x00\xff"), dt.date(1582, 10, 15), dt.datetime(2024, 3, 31, 2, 30, 0, 123456)),
+         bytearray(b"\x00\xff"), dt.date(1582, 10, 15), LOCAL_NOON),
         (2, *[None] * 11),
     ]  # fmt: skip
     df = spark.createDataFrame(rows, ", ".join(f"{name} {kind}" for name, kind in types.items()))
@@ -351,6 +361,39 @@ def test_text_takes_whatever_the_database_has(
     assert read_back(spark, spec, report).collect() == [
         Row(id="1", amount="1.50", day="2020-01-02", flag="true", at="2020-01-02 03:04:05.5")
     ]
+
+
+def test_the_machines_time_zone_changes_no_timestamp(
+    spark: SparkSession, open_database: Callable[[DataFrame], SnapshotSpec]
+) -> None:
+    zones = java_zones(spark)
+    before = zones.getDefault()
+    zones.setDefault(zones.getTimeZone("Europe/Berlin"))
+    try:
+        df = spark.sql("select 1 as id, timestamp'2024-07-01 00:30:00.123456' as at")
+        contract = contract_of(id="int", at="timestamp")
+        spec = replace(open_database(df), contract=contract)
+        report = snapshot(spark, spec)
+    finally:
+        zones.setDefault(before)
+
+    stored = read_back(spark, spec, report).selectExpr("cast(at as string) as at")
+    assert stored.collect() == [Row(at="2024-07-01 00:30:00.123456")]
+
+
+def test_a_timestamp_becomes_a_date_only_at_midnight(
+    spark: SparkSession, open_database: Callable[[DataFrame], SnapshotSpec]
+) -> None:
+    df = spark.sql("select 1 as id, timestamp'2024-03-31 00:00:00' as day")
+    contract = contract_of(id="int", day="date")
+    spec = replace(open_database(df), contract=contract)
+
+    report = snapshot(spark, spec)
+
+    assert read_back(spark, spec, report).collect() == [Row(id=1, day=dt.date(2024, 3, 31))]
+    open_database(spark.sql("select 1 as id, timestamp'2024-03-31 00:00:01' as day"))
+    with pytest.raises(ReferenceRefused, match="`day`"):
+        snapshot(spark, replace(spec, attempt="attempt-2"))
 
 
 def test_only_declared_columns_are_read_and_case_does_not_matter(

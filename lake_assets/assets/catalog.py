@@ -1,0 +1,49 @@
+"""`catalog/<table>`: the published table. Materializing points readers at the newest attempts."""
+
+import dagster as dg
+
+from lake_assets.declaration import PartitionsModel
+from lake_assets.metadata import (
+    catalog_metadata,
+    column_schema,
+    passed_on_lineage,
+    sample_markdown,
+)
+from lake_assets.partitions import partitions_def, requested_keys
+from lake_assets.resources import LakeResource, lake_errors
+from resources.table import Table
+
+
+def catalog_asset(table: Table, partitions: PartitionsModel) -> dg.AssetsDefinition:
+    """The asset that publishes what passed its audit, and nothing else."""
+
+    @dg.asset(
+        key=["catalog", table.name],
+        deps=[["refined", table.name]],
+        description=table.description or f"The published table {table.name}.",
+        group_name=table.name,
+        owners=list(table.owners),
+        kinds={"duckdb", "table"},
+        partitions_def=partitions_def(partitions),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        metadata={
+            "dagster/column_schema": column_schema(table.published, table.partitions.columns),
+            "dagster/column_lineage": passed_on_lineage(table),
+            "dagster/table_name": table.name,
+        },
+    )
+    def catalog(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
+        with lake_errors():
+            pointers = lake.lake.publish(table, requested_keys(context))
+        for each in pointers if context.has_partition_key_range and not context.has_partition_key else []:
+            context.add_asset_metadata(catalog_metadata(each), partition_key=each.partition)
+        names = [*table.published.names, *table.partitions.columns]
+        rows = lake.lake.published_sample(pointers, 5)
+        summary = {
+            "sample": dg.MetadataValue.md(sample_markdown(names, rows)),
+            "dagster/row_count": dg.MetadataValue.int(lake.lake.row_count(table.name)),
+        }
+        single = catalog_metadata(pointers[0]) if len(pointers) == 1 else {}
+        return dg.MaterializeResult(metadata={**summary, **single})
+
+    return catalog

@@ -1,0 +1,38 @@
+"""`raw/<table>`: which raw objects a partition has. Listing them is all that materializing does."""
+
+import dagster as dg
+
+from lake_assets.declaration import PartitionsModel
+from lake_assets.metadata import column_schema, raw_metadata
+from lake_assets.partitions import partitions_def, requested_keys
+from lake_assets.resources import LakeResource, lake_errors
+from resources.table import Table
+
+
+def raw_asset(table: Table, partitions: PartitionsModel) -> dg.AssetsDefinition:
+    """The asset whose data version is the fingerprint of a partition's objects."""
+
+    @dg.asset(
+        key=["raw", table.name],
+        description=f"Raw {table.raw.format} objects of {table.name}, not ours to write.",
+        group_name=table.name,
+        owners=list(table.owners),
+        kinds={table.raw.format, "s3"},
+        partitions_def=partitions_def(partitions),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        metadata={"dagster/column_schema": column_schema(table.raw.contract)},
+    )
+    def raw(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
+        with lake_errors():
+            found = lake.lake.raw(table, requested_keys(context))
+        for each in found if context.has_partition_key_range and not context.has_partition_key else []:
+            context.add_asset_metadata(raw_metadata(each), partition_key=each.key)
+        if len(found) > 1:
+            objects = sum(len(each.objects) for each in found)
+            context.log.info(f"{objects:,} objects in {len(found):,} partitions")
+            return dg.MaterializeResult()
+        return dg.MaterializeResult(
+            metadata=raw_metadata(found[0]), data_version=dg.DataVersion(found[0].fingerprint)
+        )
+
+    return raw

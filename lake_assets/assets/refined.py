@@ -1,0 +1,66 @@
+"""`refined/<table>`: raw joined to references and cleaned, as an attempt with its audit."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+from dagster_pyspark import LazyPySparkResource
+
+from lake_assets.checks import audit_results, audit_specs
+from lake_assets.declaration import PartitionsModel
+from lake_assets.metadata import (
+    column_lineage,
+    column_schema,
+    ledger_markdown,
+    refined_metadata,
+    sample_markdown,
+)
+from lake_assets.partitions import partitions_def, requested_keys
+from lake_assets.resources import LakeResource, lake_errors
+from resources.compute.local import LocalCompute
+from resources.lake import Lake, Refined
+from resources.table import Table
+
+
+def refined_asset(table: Table, partitions: PartitionsModel) -> dg.AssetsDefinition:
+    """The asset that writes attempts; its blocking checks are the audit."""
+    key = dg.AssetKey(["refined", table.name])
+
+    @dg.asset(
+        key=key,
+        deps=[["raw", table.name], *[["reference", join.reference.name] for join in table.joins]],
+        description=f"{table.description} One attempt, audited and not yet published.".strip(),
+        group_name=table.name,
+        owners=list(table.owners),
+        kinds={"spark", "parquet"},
+        partitions_def=partitions_def(partitions),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        code_version=table.code_version,
+        check_specs=audit_specs(key),
+        metadata={
+            "dagster/column_schema": column_schema(table.published, table.partitions.columns),
+            "dagster/column_lineage": column_lineage(table),
+        },
+    )
+    def refined(
+        context: dg.AssetExecutionContext, lake: LakeResource, pyspark: LazyPySparkResource
+    ) -> dg.MaterializeResult:
+        with lake_errors():
+            compute = LocalCompute(pyspark.spark_session)
+            done = lake.lake.refine(compute, table, requested_keys(context))
+        for each in done if context.has_partition_key_range and not context.has_partition_key else []:
+            context.add_asset_metadata(refined_metadata(each), partition_key=each.raw.key)
+        return dg.MaterializeResult(
+            metadata=_summary(lake.lake, table, done), check_results=audit_results(done)
+        )
+
+    return refined
+
+
+def _summary(lake: Lake, table: Table, done: Sequence[Refined]) -> dict[str, dg.MetadataValue]:
+    """What every materialization of the run shows: the run's ledger and some of its rows."""
+    names = table.published.names
+    summary = {
+        "ledger_of_run": dg.MetadataValue.md(ledger_markdown(each.report.ledger for each in done)),
+        "sample": dg.MetadataValue.md(sample_markdown(names, lake.sample(done, 5))),
+    }
+    return summary if len(done) > 1 else {**summary, **refined_metadata(done[0])}

@@ -1,0 +1,20 @@
+"""The code location: every declared table, the resources, and the job that rolls back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+
+from lake_assets.resources import lake_resources
+from lake_assets.rollback import rollback_job
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """All tables of `lake_assets/defs`; one Spark session serves all steps of a run."""
+    tables = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
+    shared = dg.Definitions(
+        resources=lake_resources(), executor=dg.in_process_executor, jobs=[rollback_job]
+    )
+    return dg.Definitions.merge(tables, shared)

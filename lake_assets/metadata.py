@@ -1,0 +1,149 @@
+"""What a person sees of a materialization: figures, schemas, lineage and samples as metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import dagster as dg
+
+from resources.catalog.base import Pointer
+from resources.lake import Refined
+from resources.raw import RawPartition
+from resources.table import Table
+from spark.contract import Contract
+from spark.ledger import Ledger, total
+
+Metadata = dict[str, dg.MetadataValue]
+
+
+def column_schema(contract: Contract, partition_columns: Sequence[str] = ()) -> dg.MetadataValue:
+    """The contract as the UI's column schema."""
+    columns = [
+        dg.TableColumn(
+            each.name,
+            each.type,
+            description=each.comment or None,
+            constraints=dg.TableColumnConstraints(nullable=each.nullable),
+        )
+        for each in contract.columns
+    ]
+    columns += [
+        dg.TableColumn(name, "string", description="Partition column.")
+        for name in partition_columns
+    ]
+    return dg.MetadataValue.table_schema(dg.TableSchema(columns=columns))
+
+
+def column_lineage(table: Table) -> dg.MetadataValue:
+    """Which raw or reference column each published column comes from."""
+    sources = {
+        name: (dg.AssetKey(["raw", table.name]), name) for name in table.raw.contract.names
+    }
+    for join in table.joins:
+        key = dg.AssetKey(["reference", join.reference.name])
+        sources.update({alias: (key, name) for name, alias in join.columns.items()})
+    deps = {
+        table.clean.rename.get(name, name): [dg.TableColumnDep(*sources[name])]
+        for name in table.joined.names
+        if name in sources and name not in table.clean.drop
+    }
+    return dg.MetadataValue.column_lineage(dg.TableColumnLineage(deps_by_column=deps))
+
+
+def passed_on_lineage(table: Table) -> dg.MetadataValue:
+    """The lineage of the catalog table: every column from the refined one of its name."""
+    key = dg.AssetKey(["refined", table.name])
+    deps = {name: [dg.TableColumnDep(key, name)] for name in table.published.names}
+    return dg.MetadataValue.column_lineage(dg.TableColumnLineage(deps_by_column=deps))
+
+
+def raw_metadata(partition: RawPartition) -> Metadata:
+    """What lies in one raw partition."""
+    found: Metadata = {
+        "objects": dg.MetadataValue.int(len(partition.objects)),
+        "bytes": dg.MetadataValue.int(partition.bytes),
+        "fingerprint": dg.MetadataValue.text(partition.fingerprint),
+    }
+    if partition.oldest and partition.newest:
+        found["oldest_object"] = dg.MetadataValue.timestamp(partition.oldest)
+        found["newest_object"] = dg.MetadataValue.timestamp(partition.newest)
+    else:
+        found["note"] = dg.MetadataValue.text("No raw objects: the partition is empty.")
+    if partition.ignored:
+        names = ", ".join(each.key.rpartition("/")[2] for each in partition.ignored[:5])
+        found["ignored"] = dg.MetadataValue.text(
+            f"{len(partition.ignored)} objects with names that readers of a lake skip: {names}"
+        )
+    return found
+
+
+def refined_metadata(each: Refined) -> Metadata:
+    """The figures of one refined partition."""
+    ledger = each.report.ledger
+    found: Metadata = {
+        "dagster/partition_row_count": dg.MetadataValue.int(ledger.published),
+        "dagster/uri": dg.MetadataValue.text(each.verdict.directory),
+        "attempt": dg.MetadataValue.text(each.verdict.attempt),
+        "ledger": dg.MetadataValue.md(ledger_markdown([ledger])),
+        "documents": dg.MetadataValue.int(ledger.documents),
+        "published": dg.MetadataValue.int(ledger.published),
+        "quarantined": dg.MetadataValue.int(sum(ledger.quarantined.values())),
+        "duplicates": dg.MetadataValue.int(ledger.duplicates),
+        "filtered": dg.MetadataValue.int(ledger.filtered),
+        "dropped": dg.MetadataValue.int(ledger.dropped),
+        "unmatched": dg.MetadataValue.int(sum(ledger.unmatched.values())),
+        "files": dg.MetadataValue.int(len(each.audit.files)),
+        "bytes": dg.MetadataValue.int(sum(file.bytes for file in each.audit.files)),
+    }
+    if not each.raw.objects:
+        found["note"] = dg.MetadataValue.text("No raw objects: the partition is empty.")
+    if each.report.unknown_keys:
+        found["unknown_keys"] = dg.MetadataValue.md(
+            "Keys in the documents that the contract does not know: "
+            + ", ".join(f"`{key}`" for key in each.report.unknown_keys)
+        )
+    return found
+
+
+def catalog_metadata(pointer: Pointer) -> Metadata:
+    """What readers of one partition see now."""
+    return {
+        "dagster/partition_row_count": dg.MetadataValue.int(pointer.rows),
+        "dagster/uri": dg.MetadataValue.text(pointer.directory),
+        "attempt": dg.MetadataValue.text(pointer.attempt),
+        "files": dg.MetadataValue.int(len(pointer.files)),
+        "bytes": dg.MetadataValue.int(pointer.bytes),
+        "published_at": dg.MetadataValue.text(pointer.published_at),
+    }
+
+
+def ledger_markdown(ledgers: Iterable[Ledger]) -> str:
+    """The ledger of one or of several partitions as a table."""
+    ledger = total(ledgers)
+    rows = [
+        ("**documents read**", ledger.documents),
+        ("published", ledger.published),
+        *[(f"quarantined: {reason}", n) for reason, n in sorted(ledger.quarantined.items())],
+        ("duplicates", ledger.duplicates),
+        ("filtered", ledger.filtered),
+        ("dropped as unmatched", ledger.dropped),
+        *[(f"(of all) without a row in {name}", n) for name, n in sorted(ledger.unmatched.items())],
+    ]
+    lines = [f"| {_cell(name)} | {count:,} |" for name, count in rows]
+    return "\n".join(["| what became of them | documents |", "| --- | ---: |", *lines])
+
+
+def sample_markdown(names: Sequence[str], rows: Sequence[Mapping[str, object]]) -> str:
+    """Some rows as a table."""
+    if not rows:
+        return "No rows."
+    head = "| " + " | ".join(_cell(name) for name in names) + " |"
+    line = "| " + " | ".join("---" for _ in names) + " |"
+    body = ["| " + " | ".join(_cell(row.get(name)) for name in names) + " |" for row in rows]
+    return "\n".join([head, line, *body])
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    text = text.replace("|", "\\|").replace("\n", " ")
+    return text if len(text) <= 80 else text[:79] + "…"

@@ -1,0 +1,61 @@
+"""The resources that assets ask for, made from the settings in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+import dagster as dg
+from dagster_pyspark import LazyPySparkResource
+from pydantic import PrivateAttr
+
+from resources.compute.local import local_spark_config
+from resources.lake import Lake
+from resources.settings import Settings, load_settings
+from spark.errors import LakeError
+
+#: How often, and how many seconds apart, a step is tried again when its error says that helps.
+RETRIES, RETRY_SECONDS = 3, 10
+
+
+class LakeResource(dg.ConfigurableResource[Lake]):
+    """The lake: its storage, catalog and database. The fields are those of `Settings`."""
+
+    root: str
+    raw_root: str
+    database: str
+    database_wait_seconds: float
+    spark_master: str
+    spark_memory: str
+    target_file_bytes: int
+    keep_previous: int
+    _lake: Lake | None = PrivateAttr(default=None)
+
+    @property
+    def lake(self) -> Lake:
+        """The lake, made when first asked for."""
+        if self._lake is None:
+            fields = {name: getattr(self, name) for name in Settings.__dataclass_fields__}
+            self._lake = Lake(Settings(**fields))
+        return self._lake
+
+
+def lake_resources(settings: Settings | None = None) -> dict[str, dg.ConfigurableResource[object]]:
+    """Every resource of the code location, by the name that assets use."""
+    settings = settings or load_settings()
+    return {
+        "lake": LakeResource(**asdict(settings)),
+        "pyspark": LazyPySparkResource(spark_config=local_spark_config(settings)),
+    }
+
+
+@contextmanager
+def lake_errors() -> Iterator[None]:
+    """Let Dagster retry what a retry can cure, and fail at once with the error's words otherwise."""
+    try:
+        yield
+    except LakeError as error:
+        if error.retryable:
+            raise dg.RetryRequested(RETRIES, RETRY_SECONDS) from error
+        raise dg.Failure(description=str(error), allow_retries=False) from error

@@ -1,0 +1,45 @@
+"""Spark in the process that asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pyspark.sql import SparkSession
+
+from resources.settings import Settings
+from spark.job import RefineReport, refine_session, run_refine
+from spark.snapshot import SnapshotReport, SnapshotSpec, take_snapshot
+from spark.spec import RefineSpec
+
+
+@dataclass(frozen=True)
+class LocalCompute:
+    """Runs jobs in the given session's application."""
+
+    spark: SparkSession
+
+    def refine(self, spec: RefineSpec) -> RefineReport:
+        """Run the refine here and now."""
+        return run_refine(self.spark, spec)
+
+    def snapshot(self, spec: SnapshotSpec, exists: Callable[[str], bool]) -> SnapshotReport:
+        """Take the snapshot here and now."""
+        return take_snapshot(refine_session(self.spark), spec, exists)
+
+
+def local_spark_config(settings: Settings) -> dict[str, str]:
+    """Spark's configuration for `PySparkResource`: in process, quiet, no port but its own."""
+    return {
+        "spark.app.name": "lake-assets",
+        "spark.master": settings.spark_master,
+        "spark.driver.memory": settings.spark_memory,
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.warehouse.dir": f"{settings.root}/.spark-warehouse",
+        "spark.log.level": "ERROR",
+    }

@@ -1,0 +1,305 @@
+"""What can be done with a declared table: list its raw objects, refine, audit, publish.
+
+Every step can be called without Dagster. Each leaves behind what the next one needs in storage, so
+that any of them can be run again or on its own, after whatever happened to the one before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from resources.attempts import (
+    Verdict,
+    new_attempt_id,
+    newest,
+    quarantine_prefix,
+    record,
+    refined_prefix,
+)
+from resources.audit import Audit, audit, read_rows
+from resources.catalog.base import Catalog, Pointer, TableEntry, pointer_to
+from resources.catalog.local import LocalCatalog
+from resources.catalog.query import connect
+from resources.compute.base import Compute
+from resources.database import DerbyDatabase, Patience
+from resources.errors import CatalogError, StorageError
+from resources.raw import RawPartition, list_raw, raw_objects, separator
+from resources.references import (
+    ReferenceVersion,
+    current_version,
+    find_version,
+    record_version,
+    reference_prefix,
+)
+from resources.settings import Settings
+from resources.storage import Storage, open_storage
+from resources.table import Reference, Table
+from spark.job import PartitionReport
+from spark.snapshot import SnapshotReport, SnapshotSpec
+from spark.spec import JoinSpec, PartitionInput, RawSpec, RefineSpec
+
+
+@dataclass(frozen=True)
+class Refined:
+    """One partition of one attempt, as it came out and as the audit judged it."""
+
+    raw: RawPartition
+    report: PartitionReport
+    audit: Audit
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A reference as it is now, and what taking it did."""
+
+    version: ReferenceVersion
+    report: SnapshotReport
+
+
+class Lake:
+    """The lake that the settings name. Making one opens nothing."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.storage: Storage = open_storage(settings.root)
+        self.raw_storage: Storage = open_storage(settings.raw_root)
+        self.catalog: Catalog = LocalCatalog(settings.root)
+        self.database = DerbyDatabase(
+            Path(settings.database), Patience(settings.database_wait_seconds)
+        )
+
+    def raw(self, table: Table, keys: Sequence[str]) -> list[RawPartition]:
+        """The raw objects of some partitions, as they are now."""
+        return list_raw(self.raw_storage, table, keys)
+
+    def snapshot(self, compute: Compute, reference: Reference, jdbc: dict[str, str]) -> Snapshot:
+        """Make the database's content the reference's current version."""
+        now = datetime.now(UTC)
+        spec = SnapshotSpec(
+            name=reference.name,
+            table=reference.table,
+            key=reference.key,
+            contract=reference.contract,
+            output=self.storage.target_uri(reference_prefix(reference.name)),
+            attempt=new_attempt_id(now),
+            jdbc=jdbc,
+        )
+        report = compute.snapshot(
+            spec, lambda version: find_version(self.storage, reference.name, version) is not None
+        )
+        return Snapshot(record_version(self.storage, spec, report, now.isoformat()), report)
+
+    def refine(self, compute: Compute, table: Table, keys: Sequence[str]) -> list[Refined]:
+        """Refine partitions into one attempt, audit each and record the verdicts.
+
+        Raises `StorageError` when a reference has never been materialized.
+        """
+        now = datetime.now(UTC)
+        attempt = new_attempt_id(now)
+        raw = self.raw(table, keys)
+        references = {join.reference.name: self.reference(join.reference) for join in table.joins}
+        spec = self._refine_spec(table, attempt, raw, references)
+        report = compute.refine(spec)
+        inputs = {name: version.version for name, version in references.items()}
+        inputs["code"] = table.code_version
+        return [
+            self._judged(table, attempt, now, listed, each, inputs)
+            for listed, each in zip(raw, report.partitions, strict=True)
+        ]
+
+    def reference(self, reference: Reference) -> ReferenceVersion:
+        """The reference's current version; raises `StorageError` before the first."""
+        version = current_version(self.storage, reference.name)
+        if version is None:
+            raise StorageError(
+                f"reference/{reference.name} has never been materialized in {self.storage.root}; "
+                "materialize it first, or together with the table that joins it"
+            )
+        return version
+
+    def is_current(self, table: Table, raw: RawPartition) -> bool:
+        """Whether what is published was made from these very objects, references and rules."""
+        pointer = self.catalog.pointers(table.name).get(raw.key) if self._has(table) else None
+        return pointer is not None and pointer.inputs == self.inputs(table, raw)
+
+    def inputs(self, table: Table, raw: RawPartition) -> dict[str, str]:
+        """What a refine of the partition would be made from now; nothing for a missing reference."""
+        versions = {
+            join.reference.name: current_version(self.storage, join.reference.name)
+            for join in table.joins
+        }
+        known = {name: version.version for name, version in versions.items() if version}
+        return {**known, "raw": raw.fingerprint, "code": table.code_version}
+
+    def publish(self, table: Table, keys: Sequence[str]) -> list[Pointer]:
+        """Point readers at the newest attempt of each partition and read the rows back.
+
+        Nothing is published unless the newest attempts of all `keys` passed their audits. Raises
+        `AuditFailed` for one that did not, `CatalogError` where there is none or where a reader
+        counts other rows than the ledger; in the last case the pointer is back where it was.
+        """
+        pointers = [self._publishable(table, key) for key in keys]
+        self.catalog.ensure_table(
+            TableEntry(
+                table.name,
+                table.published,
+                table.partitions.columns,
+                table.description,
+                table.owners,
+            )
+        )
+        before = self.catalog.pointers(table.name)
+        for pointer in pointers:
+            self.catalog.publish(table.name, pointer)
+        self._read_back(table, pointers, before)
+        current = self.catalog.pointers(table.name)
+        return [current[key] for key in keys]
+
+    def published_rows(self, table: str) -> dict[tuple[str, ...], int]:
+        """Rows by partition values, as a query engine counts them."""
+        entry = next(each for each in self.catalog.tables() if each.name == table)
+        columns = ", ".join(f'"{name}"' for name in entry.partition_columns)
+        name = '"' + table.replace('"', '""') + '"'
+        group = f"GROUP BY {columns}" if columns else ""
+        with connect(self.catalog, self.storage) as connection:
+            rows = connection.execute(
+                f"SELECT {columns + ',' if columns else ''} count(*) FROM {name} {group}"  # noqa: S608
+            ).fetchall()
+        return {tuple(row[:-1]): row[-1] for row in rows}
+
+    def row_count(self, table: str) -> int:
+        """Rows of a published table, as its pointers say."""
+        return sum(pointer.rows for pointer in self.catalog.pointers(table).values())
+
+    def sample(self, done: Sequence[Refined], count: int) -> list[dict[str, object]]:
+        """Some rows of what was refined, from the first files that have any."""
+        rows: list[dict[str, object]] = []
+        for each in (file for refined in done for file in refined.audit.files if file.rows):
+            rows += read_rows(self.storage, each.key, count - len(rows))
+            if len(rows) >= count:
+                break
+        return rows
+
+    def published_sample(
+        self, pointers: Sequence[Pointer], count: int
+    ) -> list[dict[str, object]]:
+        """Some rows as readers of the published table see them."""
+        rows: list[dict[str, object]] = []
+        for pointer in pointers:
+            for file in pointer.files:
+                found = read_rows(self.storage, file.key, count - len(rows))
+                rows += [{**row, **pointer.values} for row in found]
+            if len(rows) >= count:
+                break
+        return rows[:count]
+
+    def _has(self, table: Table) -> bool:
+        return any(entry.name == table.name for entry in self.catalog.tables())
+
+    def _publishable(self, table: Table, key: str) -> Pointer:
+        verdict = newest(self.storage, table.name, key)
+        if verdict is None:
+            raise CatalogError(
+                f"catalog/{table.name}, partition {key}: there is no attempt to publish; "
+                f"materialize refined/{table.name} for this partition first"
+            )
+        return pointer_to(verdict, table.partitions.values(key))
+
+    def _read_back(
+        self, table: Table, pointers: Sequence[Pointer], before: dict[str, Pointer]
+    ) -> None:
+        counted = self.published_rows(table.name)
+        current = self.catalog.pointers(table.name)
+        wrong = [
+            pointer
+            for pointer in pointers
+            if current[pointer.partition].attempt == pointer.attempt
+            and counted.get(tuple(pointer.values.values()), 0) != pointer.rows
+        ]
+        if wrong:
+            changed = [each.partition for each in wrong if each.partition in before]
+            if changed:
+                self.catalog.rollback(table.name, changed)
+            first = wrong[0]
+            found = counted.get(tuple(first.values.values()), 0)
+            raise CatalogError(
+                f"catalog/{table.name}, partition {first.partition}: {first.rows:,} rows were "
+                f"published, a query counts {found:,}; {len(changed)} of {len(wrong)} such "
+                "partitions are rolled back. Materialize refined for them again."
+            )
+
+    def _refine_spec(
+        self,
+        table: Table,
+        attempt: str,
+        raw: Sequence[RawPartition],
+        references: dict[str, ReferenceVersion],
+    ) -> RefineSpec:
+        return RefineSpec(
+            table=table.name,
+            attempt=attempt,
+            partitions=tuple(
+                PartitionInput(
+                    each.key,
+                    table.partitions.values(each.key),
+                    raw_objects(self.raw_storage, each),
+                )
+                for each in raw
+            ),
+            raw=RawSpec(
+                table.raw.format,
+                table.raw.contract,
+                separator(self.raw_storage, table, raw) if table.raw.format == "json" else "",
+                table.raw.csv,
+            ),
+            row_filter=table.row_filter,
+            deduplicate=table.deduplicate,
+            joins=tuple(
+                JoinSpec(
+                    join.reference.name,
+                    self.storage.uri(references[join.reference.name].directory),
+                    join.reference.contract,
+                    join.on,
+                    join.columns,
+                    join.unmatched,
+                )
+                for join in table.joins
+            ),
+            clean=table.clean,
+            published=table.published,
+            output=self.storage.target_uri(refined_prefix(table.name, attempt)),
+            quarantine=self.storage.target_uri(quarantine_prefix(table.name, attempt)),
+            target_file_bytes=self.settings.target_file_bytes,
+        )
+
+    def _judged(
+        self,
+        table: Table,
+        attempt: str,
+        now: datetime,
+        raw: RawPartition,
+        report: PartitionReport,
+        inputs: dict[str, str],
+    ) -> Refined:
+        below = f"/{report.directory}" if report.directory else ""
+        directory = refined_prefix(table.name, attempt) + below
+        judged = audit(self.storage, directory, table.published, report.ledger, table.limits)
+        verdict = Verdict(
+            table=table.name,
+            partition=raw.key,
+            attempt=attempt,
+            created=now.isoformat(),
+            inputs={**inputs, "raw": raw.fingerprint},
+            ledger=report.ledger.to_json(),
+            directory=directory,
+            files=list(judged.files),
+            passed=judged.passed,
+            findings=judged.sentences,
+        )
+        record(self.storage, verdict)
+        return Refined(raw, report, judged, verdict)
+
