@@ -96,4 +96,3 @@ def _below(node: yaml.Node | None, part: str | int) -> tuple[int, yaml.Node] | N
         value = node.value[part]
         return value.start_mark.line + 1, value
     return None
-

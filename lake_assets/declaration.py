@@ -43,8 +43,10 @@ class CsvModel(dg.Model, dg.Resolvable):
     delimiter: str = Field(default=",", description="One character between fields.")
     quote: str = Field(default='"', description="One character around fields.")
     escape: str = Field(default="", description="One character before a quote; empty: doubled.")
-    encoding: str = Field(default="utf-8", description="A codec's name: `utf-8`, `cp949`, `euc-kr`.")
-    null_text: str = Field(default="", description="What an absent value is written as.")
+    encoding: str = Field(
+        default="utf-8", description="A codec's name: `utf-8`, `cp949`, `euc-kr`."
+    )
+    null_value: str = Field(default="", description="What an absent value is written as.")
 
 
 class RawModel(dg.Model, dg.Resolvable):

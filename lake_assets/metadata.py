@@ -36,9 +36,7 @@ def column_schema(contract: Contract, partition_columns: Sequence[str] = ()) -> 
 
 def column_lineage(table: Table) -> dg.MetadataValue:
     """Which raw or reference column each published column comes from."""
-    sources = {
-        name: (dg.AssetKey(["raw", table.name]), name) for name in table.raw.contract.names
-    }
+    sources = {name: (dg.AssetKey(["raw", table.name]), name) for name in table.raw.contract.names}
     for join in table.joins:
         key = dg.AssetKey(["reference", join.reference.name])
         sources.update({alias: (key, name) for name, alias in join.columns.items()})

@@ -24,4 +24,3 @@ def requested_keys(context: dg.AssetExecutionContext) -> list[str]:
     """The partition keys of this run, one or a whole range."""
     is_partitioned = context.has_partition_key or context.has_partition_key_range
     return list(context.partition_keys) if is_partitioned else [ALL]
-

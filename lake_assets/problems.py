@@ -22,6 +22,7 @@ from lake_assets.declaration import (
 )
 from resources.table import Reference
 from spark.contract import Contract, canonical_type, contract_problems
+from spark.csv_records import CsvOptions
 from spark.errors import ContractError, LakeError
 from spark.frames import PREFIX
 from spark.refine import named_transform
@@ -39,9 +40,7 @@ class Problem:
     sentence: str
 
 
-def problems(
-    model: TableModel, shared: Mapping[str, Reference], now: datetime
-) -> list[Problem]:
+def problems(model: TableModel, shared: Mapping[str, Reference], now: datetime) -> list[Problem]:
     """Everything wrong with a declaration; `shared` are the references of other declarations."""
     found = [*_names(model), *_columns(model), *_partitions(model, now)]
     if found:
@@ -65,6 +64,10 @@ def _names(model: TableModel) -> Iterator[Problem]:
             )
     if not model.raw.source.strip("/") or ".." in model.raw.source.split("/"):
         yield Problem(("raw", "source"), f"expected a folder, found {model.raw.source!r}")
+    try:
+        CsvOptions(**model.raw.csv.model_dump())
+    except LakeError as error:
+        yield Problem(("raw", "csv"), str(error))
 
 
 def _columns(model: TableModel) -> Iterator[Problem]:
@@ -86,7 +89,9 @@ def _columns(model: TableModel) -> Iterator[Problem]:
                     f"names that begin with {PREFIX} are the project's own; rename `{column.name}`",
                 )
         if sound:
-            yield from (Problem(place, each) for each in contract_problems(contract_of(list(columns))))
+            yield from (
+                Problem(place, each) for each in contract_problems(contract_of(list(columns)))
+            )
 
 
 def _partitions(model: TableModel, now: datetime) -> Iterator[Problem]:
@@ -138,9 +143,7 @@ def _joins(model: TableModel, references: Mapping[str, Reference]) -> Iterator[P
                 yield Problem((*place, "columns"), _unknown(name, reference.contract.names, where))
 
 
-def _match(
-    place: Place, join: JoinModel, raw: Contract, reference: Reference
-) -> Iterator[Problem]:
+def _match(place: Place, join: JoinModel, raw: Contract, reference: Reference) -> Iterator[Problem]:
     at = (*place, "match")
     if set(join.match.values()) != set(reference.key):
         yield Problem(

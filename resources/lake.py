@@ -184,9 +184,7 @@ class Lake:
                 break
         return rows
 
-    def published_sample(
-        self, pointers: Sequence[Pointer], count: int
-    ) -> list[dict[str, object]]:
+    def published_sample(self, pointers: Sequence[Pointer], count: int) -> list[dict[str, object]]:
         """Some rows as readers of the published table see them."""
         rows: list[dict[str, object]] = []
         for pointer in pointers:
@@ -302,4 +300,3 @@ class Lake:
         )
         record(self.storage, verdict)
         return Refined(raw, report, judged, verdict)
-

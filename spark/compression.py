@@ -10,6 +10,7 @@ import bz2
 import re
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 #: How many bytes are handed to a decompressor at once: few at a member's start, as there may be
@@ -80,7 +81,9 @@ def _members(
     return b"".join(content), trouble and trouble.format(name, size)
 
 
-def _member(data: bytes, start: int, new: Callable[[], _Decompressor]) -> tuple[bytes, int, str | None]:
+def _member(
+    data: bytes, start: int, new: Callable[[], _Decompressor]
+) -> tuple[bytes, int, str | None]:
     """The content of the member at `start`, where it ends, and a message if it does not."""
     content: list[bytes] = []
     decompressor = new()
@@ -98,17 +101,13 @@ def _member(data: bytes, start: int, new: Callable[[], _Decompressor]) -> tuple[
     return b"".join(content), len(data), "truncated {} after {} bytes"
 
 
-def _up_to_the_error(
-    data: bytes, start: int, at: int, new: Callable[[], _Decompressor]
-) -> bytes:
+def _up_to_the_error(data: bytes, start: int, at: int, new: Callable[[], _Decompressor]) -> bytes:
     """What the member at `start` gives before the error in the portion at `at`."""
     decompressor = new()
     content = [decompressor.decompress(data[start:at])]
-    try:
-        for each in range(at, len(data)):
-            content.append(decompressor.decompress(data[each : each + 1]))
-    except (zlib.error, OSError):
-        return b"".join(content)
+    single_bytes = (data[each : each + 1] for each in range(at, len(data)))
+    with suppress(zlib.error, OSError):
+        content.extend(decompressor.decompress(each) for each in single_bytes)
     return b"".join(content)
 
 

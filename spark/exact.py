@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
@@ -24,10 +24,11 @@ from pyspark.sql.types import (
 from spark.compression import decompress
 from spark.frames import DOCUMENT, OBJECT, POSITION, REASON, UNKNOWN_KEYS
 from spark.plain import JSON_OPTIONS
+from spark.repair import Found
 from spark.scanner import scan_documents
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import Column, DataFrame, SparkSession
 
     from spark.contract import Contract
 
@@ -43,7 +44,7 @@ _CORRUPT = JSON_OPTIONS["columnNameOfCorruptRecord"]
 _DOCUMENTS = StructType(
     [
         StructField(OBJECT, IntegerType(), nullable=False),
-        StructField(POSITION, LongType(), nullable=False),
+        StructField(POSITION, LongType()),
         StructField(PLAIN, BooleanType(), nullable=False),
         StructField(DOCUMENT, StringType(), nullable=False),
         StructField(REASON, StringType()),
@@ -51,20 +52,10 @@ _DOCUMENTS = StructType(
 )
 
 
-class Found(NamedTuple):
-    """One row of what the exact reader finds, in the order of `_DOCUMENTS`."""
-
-    object_index: int
-    position: int
-    is_plain: bool
-    document: str
-    reason: str | None
-
-
 def exact_documents(contents: DataFrame, separator: str) -> DataFrame:
     """Cut whole objects (columns OBJECT, `content`) into documents and what is none.
 
-    POSITION is the byte offset in the decompressed object.
+    POSITION counts documents, and whatever stands between two of them as one, from 1.
     """
     rows = contents.select(OBJECT, _CONTENT).rdd.flatMap(partial(_scan, separator=separator))
     return contents.sparkSession.createDataFrame(rows, _DOCUMENTS, verifySchema=False)
@@ -75,10 +66,16 @@ def _scan(row: Iterable[object], separator: str) -> Iterator[Found]:
     assert isinstance(object_index, int)
     assert isinstance(content, (bytes, bytearray))
     data, trouble = decompress(bytes(content))
-    for found in scan_documents(data, separator):
-        yield Found(object_index, found.offset, found.plain, found.text, found.reason)
+    position = 0
+    for position, found in enumerate(scan_documents(data, separator), start=1):
+        yield Found(object_index, position, found.plain, found.text, found.reason)
     if trouble is not None:
-        yield Found(object_index, len(data), False, "", trouble)
+        yield Found(object_index, position + 1, False, "", trouble)
+
+
+def found_documents(session: SparkSession, found: Iterable[Found]) -> DataFrame:
+    """What was found already, as `exact_documents` gives it."""
+    return session.createDataFrame(list(found), _DOCUMENTS)
 
 
 def with_typed_documents(documents: DataFrame, contract: Contract) -> DataFrame:

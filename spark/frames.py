@@ -11,6 +11,7 @@ PARTITION = "_lake_partition"  # index of the partition in the specification's o
 POSITION = "_lake_position"  # orders the documents of one object
 DOCUMENT = "_lake_document"  # the document's text, as far as it could be read
 REASON = "_lake_reason"  # why it cannot be published; null when it can
+FRAGMENT = "_lake_fragment"  # what the fast reader cut out, before anything is put back
 KIND = "_lake_kind"  # how the reader found it, see the codes below
 FATE = "_lake_fate"  # what becomes of it, see the codes below
 UNMATCHED = "_lake_unmatched"  # one bit for each join that found no row

@@ -1,25 +1,25 @@
 """Running a refine: which objects are read how, and what is reported of every partition.
 
-Good documents are read once and written once. Objects that the fast reader could not vouch for
-are read again by the exact one, for their quarantine; partitions in which that finds documents
-that the fast reader missed are refined once more, into a directory of their own.
+Good documents are read once and written once. What the fast reader could not vouch for is examined
+(`spark/examination.py`): broken documents go to quarantine, sound ones among them are published
+beside the others, and a partition is refined a second time, into a directory of its own, only
+where the two may be duplicates of each other or the layout defeats the fast reader.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
-from pyspark import StorageLevel
 from pyspark.sql import functions as F
 
+from spark.examination import Examination, examine, sound
 from spark.frames import (
     DOCUMENT,
     DROPPED,
     DUPLICATE,
-    FILTERED,
-    KINDS,
     OBJECT,
     PARTITION,
     POSITION,
@@ -29,8 +29,6 @@ from spark.frames import (
 )
 from spark.ledger import Ledger
 from spark.passage import Passage, Passer
-from spark.refine import passes
-from spark.exact import PLAIN
 from spark.sources import IndexedObject, source_of
 
 if TYPE_CHECKING:
@@ -75,19 +73,6 @@ class RefineReport:
     objects_read_exactly: int
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What the exact reader found in one object, in documents.
-
-    `plain` of the `good` are laid out so that the fast reader finds them too.
-    """
-
-    good: int = 0
-    plain: int = 0
-    filtered: int = 0
-    bad: int = 0
-
-
 def refine_session(spark: SparkSession) -> SparkSession:
     """A session of its own in the same application, with the settings that a refine relies on."""
     session = spark.newSession()
@@ -115,76 +100,60 @@ class Refine:
         self.passer = Passer(session, spec, self.source)
         flat = [(part, raw) for part, each in enumerate(spec.partitions) for raw in each.objects]
         self.objects = [IndexedObject(i, part, raw) for i, (part, raw) in enumerate(flat)]
-        self.findings: dict[int, Finding] = {}
+        self.by_partition: list[list[IndexedObject]] = [[] for _ in spec.partitions]
+        for each in self.objects:
+            self.by_partition[each.partition].append(each)
         self.quarantined: dict[str, Counter[str]] = {}
-        self.again = Passage()
-        self.refined_again: set[int] = set()
 
     def run(self) -> RefineReport:
         """Take the passes that the objects turn out to need."""
         if not self.objects:
-            return self._report(Passage())
-        first = self.passer.publish(self.objects, set(), self.spec.output)
-        doubtful = [o for o in self.objects if self.source.is_doubtful(first.kinds_of(o.index))]
-        exact = self._exact_rows(doubtful) if doubtful else None
+            return self._report(Passage(), Passage(), Examination())
+        output = self.spec.output
+        first = self.passer.publish(self.passer.rows(self.objects, set()), self.objects, output)
+        examination = examine(self.session, self.spec, self.source, self.objects, first)
         try:
-            if exact is not None:
-                self.findings = self._findings(exact)
-            missed = {o.index for o in doubtful if self._is_missed(o, first)}
-            self._refine_again(missed)
-            self._quarantine(exact, missed, first)
+            second = self._second_pass(examination)
+            self._quarantine(examination, first, second)
         finally:
-            if exact is not None:
-                exact.unpersist()
-        return self._report(first)
+            examination.release()
+        return self._report(first, second, examination)
 
-    def _exact_rows(self, doubtful: list[IndexedObject]) -> DataFrame:
-        rows = self.source.exact(self.session, doubtful)
-        return rows.withColumn("_lake_passes", passes(self.spec.row_filter)).persist(
-            StorageLevel.DISK_ONLY
-        )
+    def _second_pass(self, examination: Examination) -> Passage:
+        """Publish what the fast reader missed: beside its rows, or with them where they meet."""
+        recovered = examination.recovered
+        again = examination.refined_again
+        if recovered is None and not again:
+            return Passage()
+        beside, passage = recovered, Passage()
+        if again:
+            members = [each for each in self.objects if each.partition in again]
+            rows = self.passer.rows(members, examination.missed)
+            if recovered is not None:
+                rows = rows.unionByName(recovered.filter(F.col(PARTITION).isin(*again)))
+                beside = recovered.filter(~F.col(PARTITION).isin(*again))
+            folder = f"{self.spec.output}/{EXACT_FOLDER}"
+            passage = self.passer.publish(rows, members, folder)
+        if beside is not None and examination.supplemented:
+            few = [each for each in self.objects if each.index in examination.supplemented]
+            passage += self.passer.publish(beside, few, self.spec.output, mode="append")
+        return passage
 
-    def _findings(self, exact: DataFrame) -> dict[int, Finding]:
-        is_good = F.col(REASON).isNull()
-        counted = exact.groupBy(OBJECT).agg(
-            F.count_if(is_good).alias("good"),
-            F.count_if(is_good & F.col(PLAIN)).alias("plain"),
-            F.count_if(is_good & ~F.col("_lake_passes")).alias("filtered"),
-            F.count_if(~is_good).alias("bad"),
-        )
-        return {
-            row[OBJECT]: Finding(row["good"], row["plain"], row["filtered"], row["bad"])
-            for row in counted.collect()
-        }
-
-    def _is_missed(self, each: IndexedObject, first: Passage) -> bool:
-        """Whether the fast reader accepted other documents than the exact one found good."""
-        finding = self.findings.get(each.index, Finding())
-        kinds = first.kinds_of(each.index)
-        accepted = sum(n for kind, n in kinds.items() if kind % FILTERED)
-        return not finding.good == finding.plain == accepted
-
-    def _refine_again(self, missed: set[int]) -> None:
-        self.refined_again = {each.partition for each in self.objects if each.index in missed}
-        if missed:
-            members = [each for each in self.objects if each.partition in self.refined_again]
-            self.again = self.passer.publish(members, missed, f"{self.spec.output}/{EXACT_FOLDER}")
-
-    def _quarantine(self, exact: DataFrame | None, missed: set[int], first: Passage) -> None:
-        turned_away = []
-        if exact is not None and any(each.bad for each in self.findings.values()):
-            turned_away.append(exact.filter(F.col(REASON).isNotNull()).select(*_TURNED_AWAY))
+    def _quarantine(self, examination: Examination, first: Passage, second: Passage) -> None:
+        turned_away = [each.select(*_TURNED_AWAY) for each in examination.broken]
         late = {
             part
             for part in range(len(self.spec.partitions))
-            if any(fate == REJECTED for fate, _ in self._fates(first, part))
+            if any(fate == REJECTED for fate, _ in self._fates(first, second, part, examination))
         }
         if late:
             members = [each for each in self.objects if each.partition in late]
-            rejected = self.passer.rejected(members, missed, REJECTED)
-            turned_away.append(rejected.select(*_TURNED_AWAY))
+            rows = self.passer.rows(members, examination.missed)
+            if examination.recovered is not None:
+                rows = rows.unionByName(examination.recovered.filter(F.col(PARTITION).isin(*late)))
+            turned_away.append(self.passer.rejected(rows, members).select(*_TURNED_AWAY))
         if turned_away:
-            rows = turned_away[0] if len(turned_away) == 1 else turned_away[0].union(turned_away[1])
+            rows = reduce(lambda left, right: left.union(right), turned_away)
             self.quarantined = self._counted(self.passer.quarantine(rows, self.objects))
 
     def _counted(self, quarantine: DataFrame) -> dict[str, Counter[str]]:
@@ -198,33 +167,41 @@ class Refine:
             counts.setdefault(key, Counter())[row["class"]] += row["count"]
         return counts
 
-    def _fates(self, first: Passage, part: int) -> dict[tuple[int, int], int]:
-        passage = self.again if part in self.refined_again else first
-        return passage.fates_of(part, len(self.spec.joins))
+    def _fates(
+        self, first: Passage, second: Passage, part: int, examination: Examination
+    ) -> Counter[tuple[int, int]]:
+        joins = len(self.spec.joins)
+        fates = second.fates_of(part, joins)
+        if part not in examination.refined_again:
+            fates.update(first.fates_of(part, joins))
+        return fates
 
-    def _report(self, first: Passage) -> RefineReport:
+    def _report(self, first: Passage, second: Passage, examination: Examination) -> RefineReport:
         partitions = []
         for part, each in enumerate(self.spec.partitions):
-            ledger = self._ledger(first, part)
+            fates = self._fates(first, second, part, examination)
+            ledger = self._ledger(first, part, fates, examination)
             ledger.require_balance(f"{self.spec.table}, partition {each.key}")
-            folders = [EXACT_FOLDER] if part in self.refined_again else []
+            folders = [EXACT_FOLDER] if part in examination.refined_again else []
             folders += [f"{name}={value}" for name, value in each.values.items()]
-            unknown = first.unknown_keys.get(part, set()) | self.again.unknown_keys.get(part, set())
+            unknown = first.unknown_keys.get(part, set()) | second.unknown_keys.get(part, set())
             partitions.append(
                 PartitionReport(each.key, "/".join(folders), ledger, tuple(sorted(unknown)))
             )
-        return RefineReport(tuple(partitions), len(self.objects), len(self.findings))
+        return RefineReport(tuple(partitions), len(self.objects), len(examination.read_exactly))
 
-    def _ledger(self, first: Passage, part: int) -> Ledger:
+    def _ledger(
+        self,
+        first: Passage,
+        part: int,
+        fates: Counter[tuple[int, int]],
+        examination: Examination,
+    ) -> Ledger:
         documents = filtered = 0
-        for each in (each for each in self.objects if each.partition == part):
-            finding = self.findings.get(each.index)
-            kinds = first.kinds_of(each.index)
-            documents += finding.good + finding.bad if finding else sum(kinds.values())
-            filtered += (
-                finding.filtered if finding else sum(kinds[kind] for kind in range(FILTERED, KINDS))
-            )
-        fates = self._fates(first, part)
+        for each in self.by_partition[part]:
+            finding = examination.findings.get(each.index) or sound(first.kinds_of(each.index))
+            documents += finding.good + finding.bad
+            filtered += finding.filtered
         by_fate = Counter[int]()
         unmatched = Counter[str]()
         for (fate, bits), count in fates.items():

@@ -19,7 +19,7 @@ WHITESPACE = b" \t\r\n"
 
 #: How many bytes are handed to the decoder at once. Its errors cost time in proportion to what
 #: stands before them, so that they have to stay near the front.
-WINDOW_BYTES = 32 * 1024
+WINDOW_BYTES = 8 * 1024
 GROWTH = 4
 #: No token but a string is longer, so an error further than this from the end of the window is
 #: not one that more bytes would mend.
@@ -65,9 +65,11 @@ class ObjectReader:
                 return self._base + self._raw_decode(self._window, start - self._base)[1]
             except JSONDecodeError as error:
                 if self._is_final(error.pos):
-                    return self._fail(self._base + error.pos, is_too_deep=False)
+                    self._fail(self._base + error.pos, is_too_deep=False)
+                    return None
             except RecursionError:
-                return self._fail(len(self._data), is_too_deep=True)
+                self._fail(len(self._data), is_too_deep=True)
+                return None
             grow = GROWTH if start == self._base else 1
             self._load(start, grow * len(self._window))
 

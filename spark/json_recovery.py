@@ -11,7 +11,9 @@ A broken object, one that opens with `{` and is not strict JSON, ends
 2. before a document that opens where JSON allows no value, which is anywhere but behind `:`,
    behind `[` or behind a comma in an array: `{"a":12{"b":1}`, `{"a":1,{"b":1}`, `{"a":1[{"b":1}]`;
 3. before a document that opens at the end of what seemed a string, when what follows that string
-   could not follow one: in `{"a":"x{"b":1}` the string `"x{"` is followed by `b`;
+   could not follow one: in `{"a":"x{"b":1}` the string `"x{"` is followed by `b`; but not when
+   that string reads like what stands *between* two strings and opens a value, which is what a
+   quote too many or too few makes of the rest of a document: `"a":"5" pipe","b":{"c":1}`;
 4. before a line that is, from its first column, one complete object: a document even where the
    broken one, cut off behind a `:`, would take it for a value of its own;
 5. in a top-level array, before a `]` that closes nothing in the broken object;
@@ -35,6 +37,7 @@ from spark.json_objects import WHITESPACE, end_of_string, is_whole_object
 
 _DOCUMENT_OPENS = re.compile(rb"\{[ \t\r\n]*[\"}]")
 _ARRAY_OPENS = re.compile(rb"\[[ \t\r\n]*\{[ \t\r\n]*[\"}]")
+_GOES_ON = re.compile(rb"[ \t\r\n]*[:,}\]]")
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _IN_OBJECT = re.compile(rb"[\"\[\]}]|\{+")
 _IN_TEXT = re.compile(rb"[\"\n\x1e]|\{+")
@@ -82,7 +85,9 @@ class Recovery:
             char = found.group()
             if char == b'"':
                 at, is_closed = end_of_string(data, found.start(), len(data))
-                opens = _opens_in_string(data, found.start(), at, is_closed=is_closed)
+                opens = _opens_in_string(
+                    data, found.start(), at, is_closed=is_closed, in_array=in_array
+                )
                 if opens is not None:
                     return opens
             elif char[0] != _OPEN_OBJECT:
@@ -127,12 +132,13 @@ class _BrokenObject:
         """Take one token; returns where the broken object ends when it ends before it."""
         if char == b'"':
             return self._string(at)
+        cut = None
         if char == b"[":
             cut = self._array(at)
         elif char == b"]":
             cut = self._close_array(at)
         elif char == b"}":
-            cut = self._close_object()
+            self._drop_to(self._stack.rfind(b"{"))
         else:
             cut = self._objects(char, at)
         self._before = char[-1:]
@@ -141,7 +147,9 @@ class _BrokenObject:
     def _string(self, at: int) -> int | None:
         self._at, is_closed = end_of_string(self._data, at, len(self._data))
         self._before = b'"'
-        return _opens_in_string(self._data, at, self._at, is_closed=is_closed)
+        return _opens_in_string(
+            self._data, at, self._at, is_closed=is_closed, in_array=self._in_array
+        )
 
     def _objects(self, braces: bytes, at: int) -> int | None:
         if len(braces) > 1:
@@ -168,9 +176,6 @@ class _BrokenObject:
             return None
         return at if self._in_array else None
 
-    def _close_object(self) -> None:
-        self._drop_to(self._stack.rfind(b"{"))
-
     def _drop_to(self, depth: int) -> None:
         self._arrays -= self._stack.count(b"[", depth)
         del self._stack[depth:]
@@ -187,11 +192,17 @@ class _BrokenObject:
         return is_whole_object(line.rstrip(WHITESPACE))
 
 
-def _opens_in_string(data: bytes, start: int, end: int, *, is_closed: bool) -> int | None:
+def _opens_in_string(
+    data: bytes, start: int, end: int, *, is_closed: bool, in_array: bool
+) -> int | None:
     """Where a document opens at the end of what seemed a string and cannot be one, if any does."""
     space = _SPACE.match(data, end)
     after = data[space.end() : space.end() + 1] if space else b""
     if not after or (after in b",:}]" if is_closed else after not in b'"}'):
         return None
     inside = data[start + 1 : end - 1 if is_closed else end].rstrip(WHITESPACE)
-    return start + len(inside) if inside.endswith(b"{") else None
+    if not inside.endswith(b"{"):
+        return None
+    before = inside[:-1].rstrip(WHITESPACE)[-1:]
+    is_value = before in {b":", b"["} or (before == b"," and not in_array)
+    return None if is_value and _GOES_ON.match(inside) else start + len(inside)

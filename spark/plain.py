@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, IntegerType, StringType, StructField, StructType
 
-from spark.frames import DIRTY, DOCUMENT, FIRST, KIND, LAST, MIDDLE, POSITION, SINGLE, UNKNOWN_KEYS
+from spark.frames import (
+    DIRTY,
+    DOCUMENT,
+    FIRST,
+    FRAGMENT,
+    KIND,
+    LAST,
+    MIDDLE,
+    POSITION,
+    SINGLE,
+    UNKNOWN_KEYS,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -40,8 +51,8 @@ _INNER, _GUARD = "9f2c7a1e-documents", "9f2c7a1e-guard"
 def with_plain_documents(fragments: DataFrame, contract: Contract, separator: str) -> DataFrame:
     """Type each fragment (column `value`) by the contract and say of which KIND it is.
 
-    Replaces `value` by KIND, DOCUMENT (its text with the braces that the cut took), UNKNOWN_KEYS
-    and the contract's columns. The columns of a DIRTY fragment mean nothing. Needs POSITION.
+    Replaces `value` by FRAGMENT, KIND, DOCUMENT (its text with the braces that the cut took),
+    UNKNOWN_KEYS and the contract's columns. The columns of a DIRTY fragment mean nothing. Needs POSITION.
     Blank lines are no fragments and are left out.
     """
     mended = _with_mended_lines if separator == LINES else _with_mended_cuts
@@ -51,6 +62,7 @@ def with_plain_documents(fragments: DataFrame, contract: Contract, separator: st
         .withColumn(KIND, F.when(_is_clean(contract), F.col(_KIND_IF_CLEAN)).otherwise(DIRTY))
         .select(
             *[name for name in fragments.columns if name != _VALUE],
+            F.col(_VALUE).alias(FRAGMENT),
             KIND,
             F.col(_TEXT).alias(DOCUMENT),
             _unknown_keys(contract).alias(UNKNOWN_KEYS),
@@ -71,15 +83,21 @@ def _with_mended_cuts(fragments: DataFrame, contract: Contract) -> DataFrame:
     flat = ~value.contains("{") & ~value.contains("}")
     opened = F.when(opens, value).otherwise(F.concat(F.lit("{"), value))
     closed = F.concat(opened, F.lit("}"))
-    is_flat, inner, last = F.col("_lake_flat").isNotNull(), F.col("_lake_inner"), F.col("_lake_last")
+    is_flat, inner, last = (
+        F.col("_lake_flat").isNotNull(),
+        F.col("_lake_inner"),
+        F.col("_lake_last"),
+    )
     return (
         fragments.withColumn("_lake_flat", _parsed(F.when(flat, closed), contract))
         .withColumn("_lake_inner", _wrapped(F.when(~flat, closed), contract))
         .withColumn("_lake_inner", _proven(inner, contract))
-        .withColumn("_lake_last", _wrapped(F.when(~flat & closes & inner.isNull(), opened), contract))
+        .withColumn(
+            "_lake_last", _wrapped(F.when(~flat & closes & inner.isNull(), opened), contract)
+        )
         .withColumn("_lake_last", _proven(last, contract))
         .select(
-            *[name for name in fragments.columns if name != _VALUE],
+            *fragments.columns,
             F.when(last.isNotNull(), opened).otherwise(closed).alias(_TEXT),
             F.when(is_flat, MIDDLE)
             .when(last.isNotNull(), F.when(opens, SINGLE).otherwise(LAST))

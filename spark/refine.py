@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
     Transform = Callable[[DataFrame], DataFrame]
 
+#: Whether the declared filter lets a document through.
+PASSES = f"{PREFIX}passes"
 _HASH, _BUCKET, _RANK, _FOUND = "_lake_hash", "_lake_bucket", "_lake_rank", "_lake_found"
 
 
@@ -114,7 +116,9 @@ def _fate_of_unmatched(choice: str, is_unmatched: Column) -> Column:
 def _reason_of_unmatched(join: JoinSpec, is_unmatched: Column) -> Column:
     if join.unmatched != "quarantine":
         return F.col(REASON)
-    values = F.concat_ws(", ", *[F.coalesce(F.col(n).cast("string"), F.lit("null")) for n in join.on])
+    values = F.concat_ws(
+        ", ", *[F.coalesce(F.col(n).cast("string"), F.lit("null")) for n in join.on]
+    )
     reason = F.concat(
         F.lit(f"no row of {join.reference} has {', '.join(join.on.values())}, found "), values
     )
@@ -135,13 +139,11 @@ def clean(rows: DataFrame, spec: CleanSpec, published: Contract) -> DataFrame:
         for name in published.required
     ]
     reasons = F.concat_ws("; ", REASON, *missing)
-    return (
-        checked.withColumn(REASON, F.when(reasons != "", reasons)).withColumn(
-            FATE,
-            F.when(F.col(REASON).isNotNull() & (F.col(FATE) == PUBLISHED), REJECTED).otherwise(
-                F.col(FATE)
-            ),
-        )
+    return checked.withColumn(REASON, F.when(reasons != "", reasons)).withColumn(
+        FATE,
+        F.when(F.col(REASON).isNotNull() & (F.col(FATE) == PUBLISHED), REJECTED).otherwise(
+            F.col(FATE)
+        ),
     )
 
 
@@ -173,7 +175,9 @@ def named_transform(function: str) -> Transform:
 
 
 def _refuse_lost_columns(before: DataFrame, after: DataFrame, function: str) -> None:
-    lost = [name for name in before.columns if name.startswith(PREFIX) and name not in after.columns]
+    lost = [
+        name for name in before.columns if name.startswith(PREFIX) and name not in after.columns
+    ]
     if lost:
         raise SpecError(
             f"the transform {function} lost the columns {', '.join(lost)}, which carry where a "

@@ -37,17 +37,18 @@ _ARRAY_OPENS = re.compile(rb"\[[\[ \t\r\n]*")
 _SCALAR = re.compile(rb"(?:-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null)")
 _AFTER_ELEMENT = re.compile(rb"[ \t\r\n]*[,\]]")
 _TRAILING_COMMA = re.compile(rb",[ \t\r\n]*[}\]]")
-#: What a number, a literal or an escape is made of.
-_WORD = re.compile(rb"[-+.\\A-Za-z0-9]*")
+#: What a number, a literal or an escape is made of, or is cut off by.
+_WORD = re.compile(rb"[-+.\\\[A-Za-z0-9]*")
 _OPEN_OBJECT, _CLOSE_OBJECT, _QUOTE = ord("{"), ord("}"), ord('"')
 _AROUND_LINE = b" \t\r"
+_TRIMMED = WHITESPACE + b"\x1e"
 
 
 class Scanned(NamedTuple):
-    """One document, or one piece of text that is none.
+    r"""One document, or one piece of text that is none.
 
     `offset` is in bytes. `reason` is None for one complete JSON object and says otherwise why the
-    text is none; bytes that are not UTF-8 stand in the text as `\\xNN`. `is_plain`, of a complete
+    text is none; bytes that are not UTF-8 stand in the text as `\xNN`. `plain`, of a complete
     document only, says that a reader that merely cuts at the separator finds this very document.
     """
 
@@ -116,7 +117,7 @@ def _document(
 
 
 def _rejected(data: bytes, start: int, end: int, reason: str) -> Scanned:
-    raw = data[start:end].rstrip(WHITESPACE + b"\x1e")
+    raw = data[start:end].rstrip(_TRIMMED)
     try:
         return Scanned(start, raw.decode(), reason, plain=False)
     except UnicodeDecodeError:
@@ -125,6 +126,7 @@ def _rejected(data: bytes, start: int, end: int, reason: str) -> Scanned:
 
 def _what_is_wrong(data: bytes, start: int, end: int, failed_at: int) -> str:
     """Whether a broken object was good as far as it goes, or where it stopped being so."""
+    end = start + len(data[start:end].rstrip(_TRIMMED))
     if failed_at >= end or _WORD.fullmatch(data, failed_at, end):
         return INCOMPLETE
     if data[failed_at] == _QUOTE and end_of_string(data, failed_at, end) == (end, False):
@@ -181,4 +183,6 @@ def _is_plain_line(data: bytes, start: int, end: int) -> bool:
     while end < len(data) and data[end] in _AROUND_LINE:
         end += 1
     is_first, is_last = start == 0, end == len(data)
-    return (is_first or data[start - 1 : start] == b"\n") and (is_last or data[end : end + 1] == b"\n")
+    return (is_first or data[start - 1 : start] == b"\n") and (
+        is_last or data[end : end + 1] == b"\n"
+    )

@@ -215,7 +215,8 @@ def _write(spark: SparkSession, df: DataFrame, uri: str, content: Content) -> No
 
 def _describe_misfits(misfits: DataFrame, spec: SnapshotSpec, name: str, count: int) -> str:
     column = spec.contract.column(name)
-    shown = misfits.select(
+    ordered = misfits.orderBy(*(F.col(quoted(each)) for each in spec.key))
+    shown = ordered.select(
         *(F.col(quoted(each)).cast("string").alias(each) for each in spec.key),
         F.col(quoted(name)).cast("string").alias("_lake_value"),
     ).limit(SHOWN)

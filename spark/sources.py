@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from pyspark.sql import functions as F
 
 from spark.errors import ReadError
-from spark.exact import exact_documents, with_typed_documents
+from spark.exact import exact_documents, found_documents, with_typed_documents
 from spark.frames import (
     DIRTY,
     FILTERED,
@@ -27,12 +27,14 @@ from spark.frames import (
     SINGLE,
 )
 from spark.plain import LINES, with_plain_documents
+from spark.repair import repair
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pyspark.sql import DataFrame, SparkSession
 
+    from spark.repair import Found, Mark, Repair
     from spark.spec import RawObject, RawSpec
 
 
@@ -50,7 +52,8 @@ class IndexedObject:
 
 class Source(Protocol):
     """One raw format. The frames have OBJECT, PARTITION, POSITION, DOCUMENT, UNKNOWN_KEYS and the
-    contract's columns; those of `documents` have KIND, those of `exact` REASON and PLAIN."""
+    contract's columns; those of `documents` have KIND, those of `exact` REASON and PLAIN.
+    """
 
     def documents(self, session: SparkSession, objects: Sequence[IndexedObject]) -> DataFrame:
         """Documents as fast as the format allows; DIRTY ones are left to `exact`."""
@@ -60,6 +63,14 @@ class Source(Protocol):
 
     def is_doubtful(self, kinds: Mapping[int, int]) -> bool:
         """Whether these counts of one object's kinds call for the exact reader."""
+
+    def repair(self, marks: Iterable[Mark], dirty_counts: Mapping[int, int]) -> Repair:
+        """Judge DIRTY fragments without reading their objects again, where that is certain."""
+
+    def repaired(
+        self, session: SparkSession, found: Iterable[Found], objects: Sequence[IndexedObject]
+    ) -> DataFrame:
+        """What repair found, as `exact` gives it."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +105,15 @@ class JsonSource:
         return ends not in ((1, 1, 0), (0, 0, 1), (0, 0, 0)) or (
             total[MIDDLE] > 0 and total[FIRST] == 0
         )
+
+    def repair(self, marks: Iterable[Mark], dirty_counts: Mapping[int, int]) -> Repair:
+        return repair(marks, dirty_counts, is_cut_at_braces=self.raw.separator != LINES)
+
+    def repaired(
+        self, session: SparkSession, found: Iterable[Found], objects: Sequence[IndexedObject]
+    ) -> DataFrame:
+        located = with_partitions(found_documents(session, found), objects)
+        return located.transform(with_typed_documents, self.raw.contract)
 
 
 def source_of(raw: RawSpec) -> Source:

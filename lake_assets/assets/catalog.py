@@ -35,7 +35,9 @@ def catalog_asset(table: Table, partitions: PartitionsModel) -> dg.AssetsDefinit
     def catalog(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
         with lake_errors():
             pointers = lake.lake.publish(table, requested_keys(context))
-        for each in pointers if context.has_partition_key_range and not context.has_partition_key else []:
+        for each in (
+            pointers if context.has_partition_key_range and not context.has_partition_key else []
+        ):
             context.add_asset_metadata(catalog_metadata(each), partition_key=each.partition)
         names = [*table.published.names, *table.partitions.columns]
         rows = lake.lake.published_sample(pointers, 5)

@@ -25,7 +25,9 @@ def raw_asset(table: Table, partitions: PartitionsModel) -> dg.AssetsDefinition:
     def raw(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
         with lake_errors():
             found = lake.lake.raw(table, requested_keys(context))
-        for each in found if context.has_partition_key_range and not context.has_partition_key else []:
+        for each in (
+            found if context.has_partition_key_range and not context.has_partition_key else []
+        ):
             context.add_asset_metadata(raw_metadata(each), partition_key=each.key)
         if len(found) > 1:
             objects = sum(len(each.objects) for each in found)

@@ -47,7 +47,9 @@ def refined_asset(table: Table, partitions: PartitionsModel) -> dg.AssetsDefinit
         with lake_errors():
             compute = LocalCompute(pyspark.spark_session)
             done = lake.lake.refine(compute, table, requested_keys(context))
-        for each in done if context.has_partition_key_range and not context.has_partition_key else []:
+        for each in (
+            done if context.has_partition_key_range and not context.has_partition_key else []
+        ):
             context.add_asset_metadata(refined_metadata(each), partition_key=each.raw.key)
         return dg.MaterializeResult(
             metadata=_summary(lake.lake, table, done), check_results=audit_results(done)

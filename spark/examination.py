@@ -1,0 +1,215 @@
+"""What stands in objects that the fast reader could not vouch for.
+
+Most often a few broken documents, which are judged from the fragments that it handed over
+(`spark/repair.py`); otherwise the whole object, read exactly (`spark/exact.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pyspark import StorageLevel
+from pyspark.sql import functions as F
+
+from spark.exact import PLAIN
+from spark.frames import (
+    DIRTY,
+    FILTERED,
+    FRAGMENT,
+    KIND,
+    KINDS,
+    OBJECT,
+    PARTITION,
+    REASON,
+    SINGLE,
+)
+from spark.passage import row_columns
+from spark.refine import PASSES, passes
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterable, Sequence
+
+    from pyspark.sql import DataFrame, SparkSession
+
+    from spark.passage import Passage
+    from spark.sources import IndexedObject, Source
+    from spark.spec import RefineSpec
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Documents of one object: `good` ones, those of them that the declared filter turns away,
+    those that the fast reader finds too (`plain`), and `bad` ones.
+    """
+
+    good: int = 0
+    filtered: int = 0
+    plain: int = 0
+    bad: int = 0
+
+
+@dataclass
+class Examination:
+    """What examining found. Sets hold indexes of objects, `refined_again` of partitions.
+
+    `broken` are frames of what goes to quarantine. `recovered` are sound documents out of repaired
+    fragments, `supplemented` the objects whose recovered documents meet no duplicate.
+    """
+
+    findings: dict[int, Finding] = field(default_factory=dict)
+    read_exactly: set[int] = field(default_factory=set)
+    missed: set[int] = field(default_factory=set)
+    refined_again: set[int] = field(default_factory=set)
+    supplemented: set[int] = field(default_factory=set)
+    broken: list[DataFrame] = field(default_factory=list)
+    recovered: DataFrame | None = None
+    persisted: list[DataFrame] = field(default_factory=list)
+
+    def release(self) -> None:
+        """Give back what was kept on disk."""
+        for frame in self.persisted:
+            frame.unpersist()
+
+
+def sound(kinds: Counter[int]) -> Finding:
+    """An object of which the fast reader is certain, by the kinds of its fragments."""
+    accepted = sum(count for kind, count in kinds.items() if kind % FILTERED)
+    filtered = sum(kinds[kind] for kind in range(FILTERED, KINDS))
+    return Finding(good=accepted, filtered=filtered, plain=accepted)
+
+
+def examine(
+    session: SparkSession,
+    spec: RefineSpec,
+    source: Source,
+    objects: Sequence[IndexedObject],
+    first: Passage,
+) -> Examination:
+    """Examine every object that the first pass leaves doubtful."""
+    found = Examination()
+    dirty = {
+        each.index: kinds[DIRTY] + kinds[DIRTY + FILTERED]
+        for each in objects
+        if source.is_doubtful(kinds := first.kinds_of(each.index))
+    }
+    if not dirty:
+        return found
+    repair = source.repair(first.marks, {index: count for index, count in dirty.items() if count})
+    if repair.found:
+        rows = source.repaired(session, repair.found, objects)
+        _take_repaired(found, _kept(found, rows, spec), spec, first)
+    in_doubt = {index for index, count in dirty.items() if not count} | repair.doubtful
+    if in_doubt:
+        members = [each for each in objects if each.index in in_doubt]
+        rows = source.exact(session, members)
+        _take_exact(found, _kept(found, rows, spec), members, first)
+    _settle(found, session, spec, objects)
+    return found
+
+
+def _kept(found: Examination, rows: DataFrame, spec: RefineSpec) -> DataFrame:
+    kept = rows.withColumn(PASSES, passes(spec.row_filter)).persist(StorageLevel.DISK_ONLY)
+    found.persisted.append(kept)
+    return kept
+
+
+def _counts(rows: DataFrame) -> dict[int, Finding]:
+    is_good = F.col(REASON).isNull()
+    counted = rows.groupBy(OBJECT).agg(
+        F.count_if(is_good).alias("good"),
+        F.count_if(is_good & ~F.col(PASSES)).alias("filtered"),
+        F.count_if(is_good & F.col(PLAIN)).alias("plain"),
+        F.count_if(~is_good).alias("bad"),
+    )
+    return {
+        row[OBJECT]: Finding(row["good"], row["filtered"], row["plain"], row["bad"])
+        for row in counted.collect()
+    }
+
+
+def _take_repaired(found: Examination, rows: DataFrame, spec: RefineSpec, first: Passage) -> None:
+    counts = _counts(rows)
+    for index, each in counts.items():
+        whole = sound(first.kinds_of(index))
+        found.findings[index] = Finding(
+            whole.good + each.good, whole.filtered + each.filtered, whole.plain, each.bad
+        )
+    found.supplemented = {index for index, each in counts.items() if each.good}
+    if found.supplemented:
+        good = rows.filter(F.col(REASON).isNull()).withColumn(KIND, F.lit(SINGLE))
+        found.recovered = good.withColumn(FRAGMENT, F.lit(None).cast("string")).select(
+            *row_columns(spec), PASSES
+        )
+    if any(each.bad for each in counts.values()):
+        found.broken.append(rows.filter(F.col(REASON).isNotNull()))
+
+
+def _take_exact(
+    found: Examination, rows: DataFrame, members: Sequence[IndexedObject], first: Passage
+) -> None:
+    counts = _counts(rows)
+    for each in members:
+        finding = counts.get(each.index, Finding())
+        found.findings[each.index] = finding
+        found.read_exactly.add(each.index)
+        if not finding.good == finding.plain == sound(first.kinds_of(each.index)).good:
+            found.missed.add(each.index)
+    if any(each.bad for each in counts.values()):
+        found.broken.append(rows.filter(F.col(REASON).isNotNull()))
+
+
+def _settle(
+    found: Examination,
+    session: SparkSession,
+    spec: RefineSpec,
+    objects: Sequence[IndexedObject],
+) -> None:
+    """Decide which partitions are refined again, and which are only supplemented."""
+    part_of = {each.index: each.partition for each in objects}
+    found.refined_again = {part_of[index] for index in found.missed}
+    if found.recovered is not None:
+        reach = {part_of[index] for index in found.supplemented} - found.refined_again
+        found.refined_again |= _colliding(found.recovered, session, spec, reach)
+        found.supplemented = {
+            index for index in found.supplemented if part_of[index] not in found.refined_again
+        }
+
+
+def _colliding(
+    recovered: DataFrame, session: SparkSession, spec: RefineSpec, parts: Iterable[int]
+) -> set[int]:
+    """Partitions in which a recovered document may be a duplicate of a published one."""
+    reach = sorted(parts)
+    if not spec.deduplicate or not reach:
+        return set()
+    names = published_key(spec)
+    if names is None:
+        return set(reach)
+    values = list(spec.partitions[0].values)
+    keys = recovered.select(
+        PARTITION, *[F.col(name).alias(f"_lake_key_{i}") for i, name in enumerate(spec.deduplicate)]
+    )
+    schema = spec.published.spark_schema()
+    for value in values:
+        schema = schema.add(value, "string")
+    published = session.read.schema(schema).parquet(spec.output).select(*names, *values)
+    places = session.createDataFrame(
+        [(part, *spec.partitions[part].values.values()) for part in reach],
+        ", ".join([f"{PARTITION} int", *[f"{value} string" for value in values]]),
+    )
+    near = keys.join(F.broadcast(places), PARTITION)
+    same = [F.col(f"_lake_key_{i}").eqNullSafe(published[name]) for i, name in enumerate(names)]
+    same += [near[value] == published[value] for value in values]
+    met = published.join(F.broadcast(near), on=same, how="inner").select(PARTITION).distinct()
+    return {row[PARTITION] for row in met.collect()}
+
+
+def published_key(spec: RefineSpec) -> list[str] | None:
+    """The deduplication key's names in the output, or None where it is not there unchanged."""
+    clean = spec.clean
+    if clean.transform is not None or set(spec.deduplicate) & set(clean.drop):
+        return None
+    names = [clean.rename.get(name, name) for name in spec.deduplicate]
+    return None if set(names) & set(clean.cast) else names

@@ -1,0 +1,213 @@
+"""A lake in a folder with one declared table, and the ways that tests fill it, run it and read it.
+
+What several folders of tests share lives here; it knows no test. `spark/`'s own tests must do
+without, since they also run where only Spark is installed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from lake_assets.component import checked_references, table_definitions
+from lake_assets.declaration import TableModel
+from lake_assets.resources import lake_resources
+from resources.catalog.query import run_sql
+from resources.lake import Lake
+from resources.settings import Settings, load_settings
+from resources.storage import FolderStorage
+from resources.table import Table
+from spark.job import PartitionReport, RefineReport
+from spark.ledger import Ledger
+from spark.snapshot import SnapshotReport, SnapshotSpec
+from spark.spec import RefineSpec
+
+Row = dict[str, object]
+
+#: A day of plays, joined to the list of songs.
+PLAYS = """
+table: plays
+description: A song that somebody listened to.
+owners: ["team:radio"]
+raw:
+  source: plays
+  columns:
+    - {name: play_id, type: string, nullable: false, comment: Identifies a play.}
+    - {name: song_id, type: int}
+    - {name: seconds, type: int}
+references:
+  - name: songs
+    table: SONGS
+    key: [song_id]
+    columns:
+      - {name: song_id, type: int, nullable: false}
+      - {name: title, type: string}
+joins:
+  - reference: songs
+    match: {song_id: song_id}
+    unmatched: keep
+deduplicate: [play_id]
+partitions: {by: hour, start: 2024-05-01, end: 2024-05-02}
+"""
+SONGS: list[Row] = [{"song_id": 1, "title": "One"}, {"song_id": 2, "title": "Two"}]
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass
+class Workshop:
+    """A lake below `root` and a table declared by `text`, YAML as under `attributes`."""
+
+    root: Path
+    text: str = PLAYS
+    raw_root: Path | None = None
+    instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
+
+    def __post_init__(self) -> None:
+        self.settings: Settings = load_settings(
+            {
+                "LAKE_ROOT": str(self.root),
+                "LAKE_RAW_ROOT": str(self.raw_root or self.root / "raw"),
+                "LAKE_SPARK_MASTER": "local[2]",
+                "LAKE_SPARK_MEMORY": "1g",
+            }
+        )
+        self.lake = Lake(self.settings)
+        self.declare(self.text)
+
+    def declare(self, text: str) -> None:
+        """Take another declaration of the table, as after an edit of its file."""
+        self.model = TableModel.model_validate(yaml.safe_load(text))
+        self.table: Table = self.model.to_table(checked_references(self.model, {}, None))
+        self.definitions: dg.Definitions = table_definitions(self.model, self.table)
+
+    def deliver(self, folder: str, name: str, *documents: object) -> Path:
+        """Put one raw object of documents without separators; texts go in as they are."""
+        path = Path(self.settings.raw_root, self.table.raw.prefix, folder, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        texts = [each if isinstance(each, str) else json.dumps(each) for each in documents]
+        path.write_text("".join(texts), encoding="utf-8")
+        return path
+
+    def materialize(
+        self,
+        select: Sequence[str] | None = None,
+        *,
+        partition: str | None = None,
+        span: tuple[str, str] | None = None,
+    ) -> dg.ExecuteInProcessResult:
+        """Run assets (all of them unless named, as `catalog/plays`) for one partition or a span."""
+        tags = {}
+        if span is not None:
+            tags["dagster/asset_partition_range_start"] = span[0]
+            tags["dagster/asset_partition_range_end"] = span[1]
+        return dg.materialize(
+            [each for each in self.definitions.assets or [] if isinstance(each, dg.AssetsDefinition)],
+            resources=lake_resources(self.settings),
+            instance=self.instance,
+            selection=None
+            if select is None
+            else dg.AssetSelection.assets(*[name.split("/") for name in select]),
+            partition_key=partition,
+            tags=tags,
+            run_config=_QUIET,
+            raise_on_error=False,
+        )
+
+    def query(self, sql: str) -> list[Row]:
+        """Rows of a query on the published tables."""
+        rows: list[Row] = run_sql(self.lake.catalog, self.lake.storage, sql).to_pylist()
+        return rows
+
+    def have_songs(self, rows: Sequence[Row] = SONGS) -> None:
+        """Make the first reference current without a database or Spark."""
+        reference = next(iter(self.table.joins)).reference
+        self.lake.snapshot(PyArrowCompute(songs=rows), reference, {})
+
+
+@dataclass(frozen=True)
+class PyArrowCompute:
+    """An engine without Spark: it writes the rows it is given, as Spark would lay them out.
+
+    `rows` and `ledgers` are by partition key; a partition without a ledger gets one that balances.
+    """
+
+    rows: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    ledgers: Mapping[str, Ledger] = field(default_factory=dict)
+    songs: Sequence[Row] = ()
+    types: Mapping[str, str] = field(default_factory=dict)
+
+    def refine(self, spec: RefineSpec) -> RefineReport:
+        """Write each partition's rows into one file."""
+        schema = arrow_schema(
+            [(each.name, self.types.get(each.name, each.type)) for each in spec.published.columns]
+        )
+        reports = []
+        for each in spec.partitions:
+            rows = list(self.rows.get(each.key, []))
+            below = "/".join(f"{name}={value}" for name, value in each.values.items())
+            if rows:
+                folder = Path(spec.output.removeprefix("file://"), below)
+                folder.mkdir(parents=True)
+                pq.write_table(pa.Table.from_pylist(rows, schema), folder / "part-0.parquet")
+            balanced = Ledger(documents=len(rows), published=len(rows))
+            reports.append(PartitionReport(each.key, below, self.ledgers.get(each.key, balanced)))
+        return RefineReport(tuple(reports), sum(len(each.objects) for each in spec.partitions), 0)
+
+    def snapshot(self, spec: SnapshotSpec, exists: Callable[[str], bool]) -> SnapshotReport:
+        """Write the reference's rows as a version named after them."""
+        version = f"{len(self.songs)}-rows"
+        is_new = not exists(version)
+        directory = f"version={version}-{spec.attempt}"
+        if is_new:
+            folder = Path(spec.output.removeprefix("file://"), directory)
+            folder.mkdir(parents=True)
+            schema = arrow_schema([(each.name, each.type) for each in spec.contract.columns])
+            pq.write_table(pa.Table.from_pylist(list(self.songs), schema), folder / "a.parquet")
+        return SnapshotReport(
+            spec.name, version, len(self.songs), is_new, directory if is_new else ""
+        )
+
+
+_ARROW = {
+    "boolean": pa.bool_(),
+    "int": pa.int32(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "string": pa.string(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
+
+
+def arrow_schema(columns: Sequence[tuple[str, str]]) -> pa.Schema:
+    """The Arrow schema of columns of plain types."""
+    return pa.schema([pa.field(name, _ARROW[kind]) for name, kind in columns])
+
+
+def file_digest(storage: FolderStorage, prefix: str) -> dict[str, int]:
+    """What lies below a prefix: sizes in bytes by key."""
+    return {each.key: each.size for each in storage.list(prefix)}
+
+
+def with_unmatched(text: str, choice: str) -> str:
+    """A declaration whose joins do something else with unmatched rows."""
+    return text.replace("unmatched: keep", f"unmatched: {choice}")
+
+
+def publish_times(workshop: Workshop, key: str) -> list[str]:
+    """When a partition was published, newest first."""
+    table = workshop.table.name
+    return [each.published_at for each in workshop.lake.catalog.history(table, key)]
+
+
+def relaxed(settings: Settings, **changes: object) -> Settings:
+    """Settings with some fields changed."""
+    return replace(settings, **changes)  # type: ignore[arg-type]
