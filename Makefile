@@ -23,7 +23,7 @@ demo: setup ## Take generated events and a database table to a published table
 .PHONY: ui
 ui: setup ## Open Dagster on the project, at http://127.0.0.1:3000 (PORT=...)
 	@mkdir -p "$(DAGSTER_HOME)"
-	@[ -e "$(DAGSTER_HOME)/dagster.yaml" ] || cp dagster.yaml "$(DAGSTER_HOME)/"
+	@[ -e "$(DAGSTER_HOME)/dagster.yaml" ] || cp scripts/dagster.yaml "$(DAGSTER_HOME)/"
 	@export DAGSTER_HOME="$(DAGSTER_HOME)"; $(RUN) -m dagster dev --host 127.0.0.1 --port $(PORT)
 
 .PHONY: test

@@ -142,12 +142,14 @@ def contract_of(columns: list[ColumnModel]) -> Contract:
 
 
 def to_reference(model: ReferenceModel) -> Reference:
+    """The reference as plain values; raises `ContractError`."""
     return Reference(
         model.name, model.table, tuple(model.key), contract_of(model.columns), model.description
     )
 
 
 def to_join(model: JoinModel, reference: Reference) -> Join:
+    """The join as plain values; what it takes is all but the key unless said otherwise."""
     names = model.columns
     if names is None:
         names = [name for name in reference.contract.names if name not in reference.key]
@@ -157,11 +159,13 @@ def to_join(model: JoinModel, reference: Reference) -> Join:
 
 
 def to_raw(model: RawModel) -> RawTable:
+    """The raw objects as plain values; raises `ContractError` or `SpecError`."""
     csv = CsvOptions(**model.csv.model_dump())
     return RawTable(model.source, model.format, contract_of(model.columns), model.documents, csv)
 
 
 def to_partitioning(model: PartitionsModel, layout: str) -> Partitioning:
+    """The partitions as plain values."""
     return Partitioning(model.by, utc(model.start), layout)
 
 

@@ -20,7 +20,7 @@ from lake_assets.declaration import (
     to_reference,
     utc,
 )
-from resources.table import Reference
+from resources.table import Reference, Table
 from spark.contract import Contract, canonical_type, contract_problems
 from spark.csv_records import CsvOptions
 from spark.errors import ContractError, LakeError
@@ -199,16 +199,7 @@ def _added_columns(columns: Sequence[ColumnModel]) -> Iterator[Problem]:
 
 def _published(model: TableModel, references: Mapping[str, Reference]) -> Iterator[Problem]:
     table = model.to_table(dict(references))
-    taken = [*table.raw.contract.names]
-    for position, join in enumerate(table.joins):
-        for alias in join.columns.values():
-            if alias.lower() in {name.lower() for name in taken}:
-                yield Problem(
-                    ("joins", position),
-                    f"column `{alias}` of reference `{join.reference.name}` is there already; give "
-                    "the join a `prefix`, or list under `columns` what is to be taken",
-                )
-            taken.append(alias)
+    yield from _taken_twice(table)
     for name in model.drop:
         if name not in table.joined.names:
             yield Problem(("drop",), _unknown(name, table.joined.names, "columns"))
@@ -224,10 +215,21 @@ def _published(model: TableModel, references: Mapping[str, Reference]) -> Iterat
         yield from (Problem((), each) for each in contract_problems(table.published))
     for name in renamed:
         if name.lower() in table.partitions.columns:
-            yield Problem(
-                (),
-                f"column `{name}` has the name of a partition column; rename or drop it",
-            )
+            sentence = f"column `{name}` has the name of a partition column; rename or drop it"
+            yield Problem((), sentence)
+
+
+def _taken_twice(table: Table) -> Iterator[Problem]:
+    taken = {name.lower() for name in table.raw.contract.names}
+    for position, join in enumerate(table.joins):
+        for alias in join.columns.values():
+            if alias.lower() in taken:
+                yield Problem(
+                    ("joins", position),
+                    f"column `{alias}` of reference `{join.reference.name}` is there already; give "
+                    "the join a `prefix`, or list under `columns` what is to be taken",
+                )
+            taken.add(alias.lower())
 
 
 def _unknown(name: str, known: Sequence[str], what: str) -> str:

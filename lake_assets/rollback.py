@@ -29,4 +29,5 @@ def roll_back(context: dg.OpExecutionContext, config: RollbackConfig, lake: Lake
 
 @dg.job(description="Point readers of some partitions at the attempt before the current one.")
 def rollback_job() -> None:
+    """The one step, configured in the launchpad."""
     roll_back()

@@ -84,7 +84,7 @@ class Partitioning:
 
     def problems(self, now: datetime) -> list[str]:
         """What keeps the partitions from working, a sentence each."""
-        found = []
+        found: list[str] = []
         if self.by == "none":
             return found
         if self.start > now:

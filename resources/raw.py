@@ -53,7 +53,8 @@ def list_raw(storage: Storage, table: Table, keys: Iterable[str]) -> list[RawPar
     found = []
     for key in keys:
         below = f"{table.raw.prefix}/{table.partitions.raw_prefix(key)}"
-        objects, ignored = [], []
+        objects: list[ObjectInfo] = []
+        ignored: list[ObjectInfo] = []
         for each in storage.list(below):
             hidden = any(part.startswith(("_", ".")) for part in each.key[len(below) :].split("/"))
             (ignored if hidden or each.key.endswith("/") else objects).append(each)

@@ -16,7 +16,8 @@ from pathlib import Path
 OLDEST = (3, 9)
 
 #: What a cluster has, or the job brings along, beside the standard library.
-PACKAGES = frozenset({"dagster_pipes", "pyspark", "spark"})
+#: py4j is pyspark's own way to the JVM and lies beside it everywhere: failures come as its error.
+PACKAGES = frozenset({"dagster_pipes", "py4j", "pyspark", "spark"})
 
 #: Modules of this Python's standard library that either the oldest or the newest runtime lacks.
 NOT_EVERYWHERE = frozenset(

@@ -6,6 +6,9 @@ Everything the project raises on purpose derives from `LakeError`; what the worl
 
 from __future__ import annotations
 
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+
 
 class LakeError(Exception):
     """What was expected, what was found, where, and what to do about it."""
@@ -32,3 +35,7 @@ class ReferenceRefused(LakeError):
 
 class LedgerImbalance(LakeError):
     """Documents read are not accounted for by what became of them."""
+
+
+#: What a Spark job raises when it fails.
+SPARK_FAILURES: tuple[type[Exception], ...] = (PySparkException, Py4JJavaError)

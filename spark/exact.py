@@ -28,7 +28,7 @@ from spark.repair import Found
 from spark.scanner import scan_documents
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, Row, SparkSession
 
     from spark.contract import Contract
 
@@ -61,16 +61,14 @@ def exact_documents(contents: DataFrame, separator: str) -> DataFrame:
     return contents.sparkSession.createDataFrame(rows, _DOCUMENTS, verifySchema=False)
 
 
-def _scan(row: Iterable[object], separator: str) -> Iterator[Found]:
-    object_index, content = row
-    assert isinstance(object_index, int)
-    assert isinstance(content, (bytes, bytearray))
-    data, trouble = decompress(bytes(content))
+def _scan(row: Row, separator: str) -> Iterator[Found]:
+    data, trouble = decompress(bytes(row[_CONTENT]))
     position = 0
     for position, found in enumerate(scan_documents(data, separator), start=1):
-        yield Found(object_index, position, found.plain, found.text, found.reason)
+        yield Found(row[OBJECT], position, found.plain, found.text, found.reason)
     if trouble is not None:
-        yield Found(object_index, position + 1, False, "", trouble)
+        rest = position + 1
+        yield Found(row[OBJECT], rest, is_plain=False, document="", reason=trouble)
 
 
 def found_documents(session: SparkSession, found: Iterable[Found]) -> DataFrame:

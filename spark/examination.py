@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterable, Sequence
 
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
-    from spark.passage import Passage
-    from spark.sources import IndexedObject, Source
+    from spark.passage import Passage, Passer
+    from spark.places import IndexedObject
     from spark.spec import RefineSpec
 
 
@@ -81,31 +81,36 @@ def sound(kinds: Counter[int]) -> Finding:
 
 
 def examine(
-    session: SparkSession,
-    spec: RefineSpec,
-    source: Source,
+    passer: Passer,
     objects: Sequence[IndexedObject],
     first: Passage,
+    output: str,
+    unreadable: set[int],
 ) -> Examination:
-    """Examine every object that the first pass leaves doubtful."""
+    """Examine every object that the first pass, into `output`, leaves doubtful.
+
+    `unreadable` are those that the first pass already read exactly.
+    """
+    session, spec, source = passer.session, passer.spec, passer.source
     found = Examination()
     dirty = {
         each.index: kinds[DIRTY] + kinds[DIRTY + FILTERED]
         for each in objects
-        if source.is_doubtful(kinds := first.kinds_of(each.index))
+        if each.index not in unreadable and source.is_doubtful(kinds := first.kinds_of(each.index))
     }
-    if not dirty:
+    if not dirty and not unreadable:
         return found
-    repair = source.repair(first.marks, {index: count for index, count in dirty.items() if count})
-    if repair.found:
-        rows = source.repaired(session, repair.found, objects)
-        _take_repaired(found, _kept(found, rows, spec), spec, first)
-    in_doubt = {index for index, count in dirty.items() if not count} | repair.doubtful
+    counts = {index: count for index, count in dirty.items() if count}
+    repaired, doubtful = source.repaired(session, first.marks, counts, objects)
+    if repaired is not None:
+        _take_repaired(found, _kept(found, repaired, spec), spec, first)
+    in_doubt = doubtful | unreadable | {index for index, count in dirty.items() if not count}
     if in_doubt:
         members = [each for each in objects if each.index in in_doubt]
         rows = source.exact(session, members)
         _take_exact(found, _kept(found, rows, spec), members, first)
-    _settle(found, session, spec, objects)
+        found.missed -= unreadable
+    _settle(found, passer, objects, output)
     return found
 
 
@@ -161,26 +166,22 @@ def _take_exact(
 
 
 def _settle(
-    found: Examination,
-    session: SparkSession,
-    spec: RefineSpec,
-    objects: Sequence[IndexedObject],
+    found: Examination, passer: Passer, objects: Sequence[IndexedObject], output: str
 ) -> None:
     """Decide which partitions are refined again, and which are only supplemented."""
     part_of = {each.index: each.partition for each in objects}
     found.refined_again = {part_of[index] for index in found.missed}
     if found.recovered is not None:
         reach = {part_of[index] for index in found.supplemented} - found.refined_again
-        found.refined_again |= _colliding(found.recovered, session, spec, reach)
+        found.refined_again |= _colliding(found.recovered, passer, output, reach)
         found.supplemented = {
             index for index in found.supplemented if part_of[index] not in found.refined_again
         }
 
 
-def _colliding(
-    recovered: DataFrame, session: SparkSession, spec: RefineSpec, parts: Iterable[int]
-) -> set[int]:
+def _colliding(recovered: DataFrame, passer: Passer, output: str, parts: Iterable[int]) -> set[int]:
     """Partitions in which a recovered document may be a duplicate of a published one."""
+    session, spec = passer.session, passer.spec
     reach = sorted(parts)
     if not spec.deduplicate or not reach:
         return set()
@@ -194,7 +195,7 @@ def _colliding(
     schema = spec.published.spark_schema()
     for value in values:
         schema = schema.add(value, "string")
-    published = session.read.schema(schema).parquet(spec.output).select(*names, *values)
+    published = session.read.schema(schema).parquet(output).select(*names, *values)
     places = session.createDataFrame(
         [(part, *spec.partitions[part].values.values()) for part in reach],
         ", ".join([f"{PARTITION} int", *[f"{value} string" for value in values]]),

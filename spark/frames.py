@@ -6,6 +6,7 @@ They begin with `_lake_`, a prefix that a declaration may not use, and never rea
 from __future__ import annotations
 
 PREFIX = "_lake_"
+PATH = "_lake_path"  # of the object, as Spark shows it
 OBJECT = "_lake_object"  # index of the object in the specification's order
 PARTITION = "_lake_partition"  # index of the partition in the specification's order
 POSITION = "_lake_position"  # orders the documents of one object

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from spark.errors import SPARK_FAILURES, ReadError
 from spark.examination import Examination, examine, sound
 from spark.frames import (
     DOCUMENT,
@@ -29,7 +30,8 @@ from spark.frames import (
 )
 from spark.ledger import Ledger
 from spark.passage import Passage, Passer
-from spark.sources import IndexedObject, source_of
+from spark.places import IndexedObject
+from spark.sources import source_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -49,9 +51,21 @@ SESSION_SETTINGS = {
 
 #: Below the output, where partitions lie that had to be refined again.
 EXACT_FOLDER = "exact"
+#: Below the output, where all partitions lie after a first pass that met unreadable objects.
+READABLE_FOLDER = "readable"
 #: A reason up to where it quotes what was found, so that reasons can be counted.
 _REASON_CLASS = "regexp_replace(reason, '(, found | after | at ).*$', '')"
 _TURNED_AWAY = (DOCUMENT, REASON, OBJECT, POSITION, PARTITION)
+
+
+def _explained(error: Exception) -> str:
+    """The first line of what Spark says, which names the object or the expression."""
+    cause = str(error).strip().splitlines()
+    return (
+        f"Spark could not refine the objects: {cause[0] if cause else type(error).__name__}. If it "
+        "names a column or an expression, mend the declaration; if an object, see that it is "
+        "there and readable."
+    )
 
 
 @dataclass(frozen=True)
@@ -104,20 +118,37 @@ class Refine:
         for each in self.objects:
             self.by_partition[each.partition].append(each)
         self.quarantined: dict[str, Counter[str]] = {}
+        self.folder = ""
+
+    @property
+    def _output(self) -> str:
+        return f"{self.spec.output}/{self.folder}" if self.folder else self.spec.output
 
     def run(self) -> RefineReport:
         """Take the passes that the objects turn out to need."""
         if not self.objects:
             return self._report(Passage(), Passage(), Examination())
-        output = self.spec.output
-        first = self.passer.publish(self.passer.rows(self.objects, set()), self.objects, output)
-        examination = examine(self.session, self.spec, self.source, self.objects, first)
+        first, unreadable = self._first_pass()
+        examination = examine(self.passer, self.objects, first, self._output, unreadable)
         try:
             second = self._second_pass(examination)
             self._quarantine(examination, first, second)
         finally:
             examination.release()
         return self._report(first, second, examination)
+
+    def _first_pass(self) -> tuple[Passage, set[int]]:
+        """Read everything fast; where that fails, find out at which objects and read those exactly."""
+        try:
+            rows = self.passer.rows(self.objects, set())
+            return self.passer.publish(rows, self.objects, self.spec.output), set()
+        except SPARK_FAILURES as error:
+            unreadable = self.source.unreadable(self.session, self.objects)
+            if not unreadable:
+                raise ReadError(_explained(error)) from error
+        self.folder = READABLE_FOLDER
+        rows = self.passer.rows(self.objects, unreadable)
+        return self.passer.publish(rows, self.objects, self._output), unreadable
 
     def _second_pass(self, examination: Examination) -> Passage:
         """Publish what the fast reader missed: beside its rows, or with them where they meet."""
@@ -128,15 +159,15 @@ class Refine:
         beside, passage = recovered, Passage()
         if again:
             members = [each for each in self.objects if each.partition in again]
-            rows = self.passer.rows(members, examination.missed)
+            rows = self.passer.rows(members, examination.read_exactly)
             if recovered is not None:
                 rows = rows.unionByName(recovered.filter(F.col(PARTITION).isin(*again)))
                 beside = recovered.filter(~F.col(PARTITION).isin(*again))
-            folder = f"{self.spec.output}/{EXACT_FOLDER}"
+            folder = f"{self._output}/{EXACT_FOLDER}"
             passage = self.passer.publish(rows, members, folder)
         if beside is not None and examination.supplemented:
             few = [each for each in self.objects if each.index in examination.supplemented]
-            passage += self.passer.publish(beside, few, self.spec.output, mode="append")
+            passage += self.passer.publish(beside, few, self._output, mode="append")
         return passage
 
     def _quarantine(self, examination: Examination, first: Passage, second: Passage) -> None:
@@ -148,7 +179,7 @@ class Refine:
         }
         if late:
             members = [each for each in self.objects if each.partition in late]
-            rows = self.passer.rows(members, examination.missed)
+            rows = self.passer.rows(members, examination.read_exactly)
             if examination.recovered is not None:
                 rows = rows.unionByName(examination.recovered.filter(F.col(PARTITION).isin(*late)))
             turned_away.append(self.passer.rejected(rows, members).select(*_TURNED_AWAY))
@@ -182,7 +213,8 @@ class Refine:
             fates = self._fates(first, second, part, examination)
             ledger = self._ledger(first, part, fates, examination)
             ledger.require_balance(f"{self.spec.table}, partition {each.key}")
-            folders = [EXACT_FOLDER] if part in examination.refined_again else []
+            folders = [self.folder] if self.folder else []
+            folders += [EXACT_FOLDER] if part in examination.refined_again else []
             folders += [f"{name}={value}" for name, value in each.values.items()]
             unknown = first.unknown_keys.get(part, set()) | second.unknown_keys.get(part, set())
             partitions.append(

@@ -47,7 +47,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import Column, DataFrame, SparkSession
 
-    from spark.sources import IndexedObject, Source
+    from spark.places import IndexedObject
+    from spark.sources import Source
     from spark.spec import RefineSpec
 
 _KEPT = "_lake_kept"

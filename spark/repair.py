@@ -79,7 +79,7 @@ def _cuts(marks: Sequence[Mark], dirty_count: int) -> list[Found] | None:
     is_within = all(start < mark.position < end for mark in dirty)
     if not is_within or start >> TASK_BITS != end >> TASK_BITS:
         return None
-    found = []
+    found: list[Found] = []
     for position, run in _runs(dirty):
         text = "{" + "}{".join(run) + "}"
         found += _scanned(marks[0].object_index, position - start + 1, text, "}{")
@@ -109,4 +109,4 @@ def _scanned(
     object_index: int, position: Optional[int], text: str, separator: str
 ) -> Iterator[Found]:
     for each in scan_documents(text.encode(), separator):
-        yield Found(object_index, position, False, each.text, each.reason)
+        yield Found(object_index, position, is_plain=False, document=each.text, reason=each.reason)

@@ -142,8 +142,11 @@ def _after_separators(data: bytes, at: int, depth: int) -> tuple[int, int]:
     while True:
         found = _SEPARATORS.match(data, at)
         if found and found.end() > at:
-            depth = max(0, depth - data.count(b"]", at, found.end()))
+            if depth:
+                depth = max(0, depth - data.count(b"]", at, found.end()))
             at = found.end()
+            if data[at : at + 1] == b"{":
+                return at, depth
             continue
         if data[at : at + 1] != b"[":
             return at, depth

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import dagster as dg
@@ -22,7 +22,6 @@ from lake_assets.resources import lake_resources
 from resources.catalog.query import run_sql
 from resources.lake import Lake
 from resources.settings import Settings, load_settings
-from resources.storage import FolderStorage
 from resources.table import Table
 from spark.job import PartitionReport, RefineReport
 from spark.ledger import Ledger
@@ -68,9 +67,11 @@ class Workshop:
     root: Path
     text: str = PLAYS
     raw_root: Path | None = None
-    instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
 
     def __post_init__(self) -> None:
+        home = self.root / ".dagster"
+        home.mkdir(parents=True, exist_ok=True)
+        self.instance = dg.DagsterInstance.ephemeral(tempdir=str(home))
         self.settings: Settings = load_settings(
             {
                 "LAKE_ROOT": str(self.root),
@@ -86,7 +87,10 @@ class Workshop:
         """Take another declaration of the table, as after an edit of its file."""
         self.model = TableModel.model_validate(yaml.safe_load(text))
         self.table: Table = self.model.to_table(checked_references(self.model, {}, None))
-        self.definitions: dg.Definitions = table_definitions(self.model, self.table)
+        self.definitions = dg.Definitions.merge(
+            table_definitions(self.model, self.table),
+            dg.Definitions(resources=lake_resources(self.settings)),
+        )
 
     def deliver(self, folder: str, name: str, *documents: object) -> Path:
         """Put one raw object of documents without separators; texts go in as they are."""
@@ -125,6 +129,12 @@ class Workshop:
         """Rows of a query on the published tables."""
         rows: list[Row] = run_sql(self.lake.catalog, self.lake.storage, sql).to_pylist()
         return rows
+
+    def quarantined(self) -> list[Row]:
+        """Everything that lies in quarantine, of whatever attempt."""
+        files = sorted((self.root / "quarantine").glob("**/*.parquet"))
+        rows = [row for file in files for row in pq.ParquetFile(file).read().to_pylist()]
+        return sorted(rows, key=lambda row: (row["source_object"], row["position"]))
 
     def have_songs(self, rows: Sequence[Row] = SONGS) -> None:
         """Make the first reference current without a database or Spark."""
@@ -192,22 +202,6 @@ def arrow_schema(columns: Sequence[tuple[str, str]]) -> pa.Schema:
     return pa.schema([pa.field(name, _ARROW[kind]) for name, kind in columns])
 
 
-def file_digest(storage: FolderStorage, prefix: str) -> dict[str, int]:
-    """What lies below a prefix: sizes in bytes by key."""
-    return {each.key: each.size for each in storage.list(prefix)}
-
-
 def with_unmatched(text: str, choice: str) -> str:
     """A declaration whose joins do something else with unmatched rows."""
     return text.replace("unmatched: keep", f"unmatched: {choice}")
-
-
-def publish_times(workshop: Workshop, key: str) -> list[str]:
-    """When a partition was published, newest first."""
-    table = workshop.table.name
-    return [each.published_at for each in workshop.lake.catalog.history(table, key)]
-
-
-def relaxed(settings: Settings, **changes: object) -> Settings:
-    """Settings with some fields changed."""
-    return replace(settings, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""One module for each of the four assets of a table."""

@@ -22,7 +22,7 @@ def raw_asset(table: Table, partitions: PartitionsModel) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         metadata={"dagster/column_schema": column_schema(table.raw.contract)},
     )
-    def raw(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
+    def raw(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult[None]:
         with lake_errors():
             found = lake.lake.raw(table, requested_keys(context))
         for each in (
@@ -31,7 +31,7 @@ def raw_asset(table: Table, partitions: PartitionsModel) -> dg.AssetsDefinition:
             context.add_asset_metadata(raw_metadata(each), partition_key=each.key)
         if len(found) > 1:
             objects = sum(len(each.objects) for each in found)
-            context.log.info(f"{objects:,} objects in {len(found):,} partitions")
+            context.log.info("%d objects in %d partitions", objects, len(found))
             return dg.MaterializeResult()
         return dg.MaterializeResult(
             metadata=raw_metadata(found[0]), data_version=dg.DataVersion(found[0].fingerprint)

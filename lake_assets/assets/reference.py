@@ -22,13 +22,13 @@ def reference_asset(table: Table, reference: Reference) -> dg.AssetsDefinition:
     )
     def snapshot(
         context: dg.AssetExecutionContext, lake: LakeResource, pyspark: LazyPySparkResource
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[None]:
         spark = pyspark.spark_session
         purpose = f"the snapshot of reference/{reference.name}"
         with lake_errors(), lake.lake.database.exclusive(spark, purpose) as source:
             taken = lake.lake.snapshot(LocalCompute(spark), reference, source.options())
         if not taken.report.written:
-            context.log.info(f"version {taken.version.version} is unchanged; nothing was written")
+            context.log.info("version %s is unchanged", taken.version.version)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": taken.version.rows,

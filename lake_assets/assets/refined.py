@@ -43,7 +43,7 @@ def refined_asset(table: Table, partitions: PartitionsModel) -> dg.AssetsDefinit
     )
     def refined(
         context: dg.AssetExecutionContext, lake: LakeResource, pyspark: LazyPySparkResource
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[None]:
         with lake_errors():
             compute = LocalCompute(pyspark.spark_session)
             done = lake.lake.refine(compute, table, requested_keys(context))
@@ -61,7 +61,7 @@ def refined_asset(table: Table, partitions: PartitionsModel) -> dg.AssetsDefinit
 def _summary(lake: Lake, table: Table, done: Sequence[Refined]) -> dict[str, dg.MetadataValue]:
     """What every materialization of the run shows: the run's ledger and some of its rows."""
     names = table.published.names
-    summary = {
+    summary: dict[str, dg.MetadataValue] = {
         "ledger_of_run": dg.MetadataValue.md(ledger_markdown(each.report.ledger for each in done)),
         "sample": dg.MetadataValue.md(sample_markdown(names, lake.sample(done, 5))),
     }

@@ -41,5 +41,5 @@ def local_spark_config(settings: Settings) -> dict[str, str]:
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.warehouse.dir": f"{settings.root}/.spark-warehouse",
-        "spark.log.level": "ERROR",
+        "spark.log.level": "FATAL",
     }

@@ -140,6 +140,7 @@ def test_a_rest_that_means_nothing_is_kept(data: bytes) -> None:
         '{"a":[{"b":1}',
         '{"a":{"b":{"c":1}',
         '{"a":{"b":"',
+        '{"a":{',
     ],
 )
 @pytest.mark.parametrize(
@@ -236,7 +237,9 @@ def test_an_escaped_surrogate_without_its_other_half_is_refused(half: str) -> No
     assert rejected(text.encode()) == [(text, UNPAIRED_SURROGATE)]
 
 
-@pytest.mark.parametrize("whole", ["\\ud83d\\ude00", "\\\\ud800", "\\\\\\\\udfff", "\\u0041"])
+@pytest.mark.parametrize(
+    "whole", ["\\ud83d\\ude00", "\\uDBFF\\uDFFF", "\\\\ud800", "\\\\\\\\udfff", "\\u0041"]
+)
 def test_escapes_that_are_characters_are_accepted(whole: str) -> None:
     text = f'{{"a":"{whole}"}}'
 

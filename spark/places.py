@@ -1,0 +1,70 @@
+"""Raw objects as frames, and where each row of them comes from."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from pyspark.sql import functions as F
+
+from spark.errors import ReadError
+from spark.frames import OBJECT, PARTITION, PATH
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyspark.sql import DataFrame, SparkSession
+
+    from spark.spec import RawObject
+
+
+@dataclass(frozen=True)
+class IndexedObject:
+    """A raw object with its place in the specification and that of its partition."""
+
+    index: int
+    partition: int
+    raw: RawObject
+
+
+def with_contents(session: SparkSession, objects: Sequence[IndexedObject]) -> DataFrame:
+    """Whole objects as `content`, with OBJECT, PARTITION and PATH."""
+    files = session.read.format("binaryFile").load([each.raw.uri for each in objects])
+    return with_places(files.select("content", F.input_file_name().alias(PATH)), files, objects)
+
+
+def with_places(
+    rows: DataFrame, relation: DataFrame, objects: Sequence[IndexedObject]
+) -> DataFrame:
+    """Add OBJECT and PARTITION by PATH.
+
+    Raises `ReadError` when the files that Spark found are not the objects that were listed.
+    """
+    by_path = {_literal(each.raw.uri): each for each in objects}
+    shown = {path: by_path.get(unquote(path)) for path in relation.inputFiles()}
+    places = [(path, each.index, each.partition) for path, each in shown.items() if each]
+    if len(places) != len(objects):
+        found = {index for _, index, _ in places}
+        lost = [each.raw.key for each in objects if each.index not in found]
+        raise ReadError(
+            f"expected {len(objects):,} raw objects, found {len(places):,}; missing, first of all: "
+            f"{', '.join(lost[:3])}. An object that vanished since it was listed is left out by "
+            "running the partition again."
+        )
+    schema = f"{PATH} string, {OBJECT} int, {PARTITION} int"
+    index = rows.sparkSession.createDataFrame(places, schema)
+    return rows.join(F.broadcast(index), PATH)
+
+
+def with_partitions(rows: DataFrame, objects: Sequence[IndexedObject]) -> DataFrame:
+    """Add PARTITION by OBJECT."""
+    places = [(each.index, each.partition) for each in objects]
+    index = rows.sparkSession.createDataFrame(places, f"{OBJECT} int, {PARTITION} int")
+    return rows.join(F.broadcast(index), OBJECT)
+
+
+def _literal(uri: str) -> str:
+    """A URI without the escapes that keep Spark from taking characters for a glob."""
+    return re.sub(r"\\(.)", r"\1", uri)

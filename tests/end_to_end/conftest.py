@@ -1,0 +1,85 @@
+"""The radio data, laid beside the project and not part of it."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from tests.workshop import Workshop, with_unmatched
+
+RADIO = Path(__file__).parents[3] / "shared" / "data" / "radio"
+TRACKS = """
+      - {name: track_id, type: int, nullable: false}
+      - {name: track_name, type: string}
+      - {name: artist_name, type: string}
+      - {name: release_year, type: string}
+      - {name: play_count, type: int}
+"""
+DECLARATION = f"""
+table: radio
+description: A song that a station played.
+raw:
+  source: plays
+  columns:
+    - {{name: play_id, type: string, nullable: false}}
+    - {{name: station, type: string}}
+    - {{name: played_at, type: timestamp}}
+    - {{name: track_id, type: int}}
+    - {{name: song, type: string}}
+    - {{name: artist, type: string}}
+references:
+  - name: radio_tracks
+    table: TRACKS
+    key: [track_id]
+    columns: {TRACKS}
+joins:
+  - reference: radio_tracks
+    match: {{track_id: track_id}}
+    unmatched: keep
+deduplicate: [play_id]
+partitions: {{by: hour, start: 2014-06-16, end: 2014-06-23}}
+"""
+
+
+@pytest.fixture(scope="session")
+def radio() -> Path:
+    """The folder of the radio data."""
+    if not RADIO.is_dir():
+        pytest.skip(f"the radio data is no part of the project and not in {RADIO}")
+    return RADIO
+
+
+@pytest.fixture(scope="session")
+def radio_database(
+    radio: Path, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A lake's root that holds nothing but the database with the tracks, loaded once."""
+    workshop = Workshop(tmp_path_factory.mktemp("tracks"), DECLARATION, radio)
+    schema = workshop.table.joins[0].reference.contract.spark_schema()
+    tracks = spark.read.option("header", True).schema(schema).csv(str(radio / "tracks.csv"))
+    workshop.lake.database.load_table(spark, "TRACKS", tracks, ["track_id"])
+    return Path(workshop.settings.database)
+
+
+@pytest.fixture
+def radio_workshop(radio: Path, radio_database: Path, tmp_path: Path) -> Callable[[str], Workshop]:
+    """Makes a lake over the radio data, by what becomes of plays without a track."""
+
+    def make(unmatched: str) -> Workshop:
+        workshop = Workshop(tmp_path / unmatched, with_unmatched(DECLARATION, unmatched), radio)
+        shutil.copytree(radio_database, workshop.settings.database)
+        return workshop
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tracks(radio: Path) -> list[dict[str, str]]:
+    """The tracks as the publisher lists them, read without any of the project's code."""
+    with (radio / "tracks.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
