@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,9 +15,10 @@ from lake_assets.assets.raw import raw_asset
 from lake_assets.assets.reference import reference_asset
 from lake_assets.assets.refined import refined_asset
 from lake_assets.declaration import TableModel, to_reference
-from lake_assets.problems import Place, problems
+from lake_assets.problems import Place, Problem, declared_twice, problems
 from resources.errors import DeclarationError
 from resources.table import Reference, Table
+from spark.errors import ContractError
 
 
 class LakeTable(dg.Component, TableModel):
@@ -23,37 +26,41 @@ class LakeTable(dg.Component, TableModel):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The assets of this table, and of the references that it declares."""
-        shared = self._shared_references(context)
-        file = Path(context.path)
-        file = file / "defs.yaml" if file.is_dir() else file
-        references = {**shared, **checked_references(self, shared, file)}
-        return table_definitions(self, self.to_table(references))
+        path = Path(context.path)
+        file = path / "defs.yaml" if path.is_dir() else path
+        every = context.component_tree.get_all_components(of_type=LakeTable)
+        others = [each for each in every if each is not self]
+        refuse(declared_twice(self, others), self, file)
+        shared = shared_references(others)
+        return table_definitions(
+            self, self.to_table({**shared, **checked_references(self, shared, file)})
+        )
 
-    def _shared_references(self, context: dg.ComponentLoadContext) -> dict[str, Reference]:
-        """References of other declarations, looked up only when a join names one."""
-        own = {each.name for each in self.references}
-        if all(join.reference in own for join in self.joins):
-            return {}
-        others = context.component_tree.get_all_components(of_type=LakeTable)
-        return {
-            each.name: to_reference(each)
-            for other in others
-            if other.table != self.table
-            for each in other.references
-        }
+
+def shared_references(models: Sequence[TableModel]) -> dict[str, Reference]:
+    """References that other declarations may name; broken ones are reported where they are."""
+    found: dict[str, Reference] = {}
+    for each in (reference for model in models for reference in model.references):
+        with contextlib.suppress(ContractError):
+            found[each.name] = to_reference(each)
+    return found
 
 
 def checked_references(
     model: TableModel, shared: dict[str, Reference], file: Path | None
 ) -> dict[str, Reference]:
     """The declaration's own references; raises `DeclarationError` listing all that is wrong."""
-    found = problems(model, shared, datetime.now(UTC))
+    refuse(problems(model, shared, datetime.now(UTC)), model, file)
+    return {each.name: to_reference(each) for each in model.references}
+
+
+def refuse(found: Sequence[Problem], model: TableModel, file: Path | None) -> None:
+    """Raise `DeclarationError` with the place and sentence of each problem, if there are any."""
     if found:
         lines = [f"{_where(file, each.place)}: {each.sentence}" for each in found]
         raise DeclarationError(
             f"the declaration of table {model.table!r} cannot work:\n  " + "\n  ".join(lines)
         )
-    return {each.name: to_reference(each) for each in model.references}
 
 
 def table_definitions(model: TableModel, table: Table) -> dg.Definitions:

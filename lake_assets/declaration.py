@@ -7,10 +7,10 @@ fit together is judged in `lake_assets/problems.py`. `docs/declaration.md` is ma
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import dagster as dg
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from resources.partitions import Partitioning
 from resources.table import Join, Limits, RawTable, Reference, Table
@@ -40,7 +40,7 @@ class ColumnModel(dg.Model, dg.Resolvable):
 class CsvModel(dg.Model, dg.Resolvable):
     """How CSV objects are written."""
 
-    delimiter: str = Field(default=",", description="One character between fields.")
+    delimiter: str = Field(default=",", description="What stands between fields.")
     quote: str = Field(default='"', description="One character around fields.")
     escape: str = Field(default="", description="One character before a quote; empty: doubled.")
     encoding: str = Field(
@@ -108,14 +108,35 @@ class TransformModel(dg.Model, dg.Resolvable):
     )
 
 
+def moment(value: object) -> datetime:
+    """A day or time of a declaration; what names no zone is UTC. Raises `ValueError`."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    raise ValueError(f"expected a day such as 2026-11-01, or a time of it, found {value!r}")
+
+
+def optional_moment(value: object) -> datetime | None:
+    """The same, or None."""
+    return None if value is None else moment(value)
+
+
+_AS_YAML_GIVES_IT = dg.Resolver(
+    lambda _, value: value, model_field_type=date | datetime | str | None
+)
+
+
 class PartitionsModel(dg.Model, dg.Resolvable):
     """How the table is partitioned in time, in UTC."""
 
     by: Literal["hour", "day", "none"] = Field(default="hour")
-    start: datetime | date = Field(
-        default=date(2020, 1, 1), description="The first partition with data."
+    start: Annotated[datetime, BeforeValidator(moment), _AS_YAML_GIVES_IT] = Field(
+        default=datetime(2020, 1, 1, tzinfo=UTC), description="The first partition with data."
     )
-    end: datetime | date | None = Field(
+    end: Annotated[datetime | None, BeforeValidator(optional_moment), _AS_YAML_GIVES_IT] = Field(
         default=None, description="Where partitions end, not included; goes on if left out."
     )
 
@@ -127,13 +148,6 @@ class AuditModel(dg.Model, dg.Resolvable):
     max_unmatched_share: float | None = Field(default=None, ge=0, le=1)
     max_duplicate_share: float | None = Field(default=None, ge=0, le=1)
     min_documents: int = Field(default=0, ge=0, description="Fewer fail the audit.")
-
-
-def utc(moment: datetime | date) -> datetime:
-    """A moment of a declaration; what names no zone is UTC."""
-    if not isinstance(moment, datetime):
-        return datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def contract_of(columns: list[ColumnModel]) -> Contract:
@@ -166,7 +180,7 @@ def to_raw(model: RawModel) -> RawTable:
 
 def to_partitioning(model: PartitionsModel, layout: str) -> Partitioning:
     """The partitions as plain values."""
-    return Partitioning(model.by, utc(model.start), layout)
+    return Partitioning(model.by, model.start, layout)
 
 
 class TableModel(dg.Model, dg.Resolvable):

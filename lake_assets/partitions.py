@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from lake_assets.declaration import PartitionsModel, utc
+from lake_assets.declaration import PartitionsModel
 from resources.partitions import ALL
 
 _DAY, _HOUR = "%Y-%m-%d", "%Y-%m-%d-%H"
@@ -12,7 +12,7 @@ _DAY, _HOUR = "%Y-%m-%d", "%Y-%m-%d-%H"
 
 def partitions_def(model: PartitionsModel) -> dg.PartitionsDefinition[str] | None:
     """Hourly or daily partitions in UTC, or None for a table without any."""
-    start, end = utc(model.start), utc(model.end) if model.end else None
+    start, end = model.start, model.end
     if model.by == "hour":
         return dg.HourlyPartitionsDefinition(start, end, timezone="UTC", fmt=_HOUR)
     if model.by == "day":

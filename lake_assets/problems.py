@@ -18,7 +18,6 @@ from lake_assets.declaration import (
     contract_of,
     to_partitioning,
     to_reference,
-    utc,
 )
 from resources.table import Reference, Table
 from spark.contract import Contract, canonical_type, contract_problems
@@ -38,6 +37,25 @@ class Problem:
 
     place: Place
     sentence: str
+
+
+def declared_twice(model: TableModel, others: Sequence[TableModel]) -> list[Problem]:
+    """Names of the declaration that another one declares as well."""
+    tables = {other.table for other in others}
+    references = {each.name: other.table for other in others for each in other.references}
+    found = [
+        Problem(
+            ("references", position, "name"),
+            f"reference `{each.name}` is declared for table `{references[each.name]}` too; declare "
+            "it once, and name it in the joins of both",
+        )
+        for position, each in enumerate(model.references)
+        if each.name in references
+    ]
+    if model.table in tables:
+        sentence = f"table `{model.table}` is declared in another file too; keep one, or rename it"
+        found.append(Problem(("table",), sentence))
+    return found
 
 
 def problems(model: TableModel, shared: Mapping[str, Reference], now: datetime) -> list[Problem]:
@@ -99,10 +117,11 @@ def _partitions(model: TableModel, now: datetime) -> Iterator[Problem]:
     for sentence in to_partitioning(partitions, model.raw.layout).problems(now):
         place: Place = ("raw", "layout") if "layout" in sentence else ("partitions", "start")
         yield Problem(place, sentence)
-    if partitions.end is not None and utc(partitions.end) <= utc(partitions.start):
+    if partitions.end is not None and partitions.end <= partitions.start:
         yield Problem(
             ("partitions", "end"),
-            f"expected an end after the start {partitions.start}, found {partitions.end}",
+            f"expected an end after the start {partitions.start:%Y-%m-%d %H:%M}, found "
+            f"{partitions.end:%Y-%m-%d %H:%M}",
         )
 
 
@@ -211,7 +230,8 @@ def _published(model: TableModel, references: Mapping[str, Reference]) -> Iterat
     for name in model.cast:
         if name not in renamed:
             yield Problem(("cast", name), _unknown(name, renamed, "columns, renames applied"))
-    if set(model.drop) <= set(table.joined.names) and set(model.cast) <= set(renamed):
+    is_known = set(model.drop) <= set(table.joined.names) and set(model.rename) <= set(kept)
+    if is_known and set(model.cast) <= set(renamed):
         yield from (Problem((), each) for each in contract_problems(table.published))
     for name in renamed:
         if name.lower() in table.partitions.columns:

@@ -32,9 +32,7 @@ def catalog_asset(table: Table, partitions: PartitionsModel) -> dg.AssetsDefinit
             "dagster/table_name": table.name,
         },
     )
-    def catalog(
-        context: dg.AssetExecutionContext, lake: LakeResource
-    ) -> dg.MaterializeResult[None]:
+    def catalog(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
         with lake_errors():
             pointers = lake.lake.publish(table, requested_keys(context))
         for each in (

@@ -22,7 +22,7 @@ def raw_asset(table: Table, partitions: PartitionsModel) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         metadata={"dagster/column_schema": column_schema(table.raw.contract)},
     )
-    def raw(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult[None]:
+    def raw(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
         with lake_errors():
             found = lake.lake.raw(table, requested_keys(context))
         for each in (

@@ -22,7 +22,7 @@ def reference_asset(table: Table, reference: Reference) -> dg.AssetsDefinition:
     )
     def snapshot(
         context: dg.AssetExecutionContext, lake: LakeResource, pyspark: LazyPySparkResource
-    ) -> dg.MaterializeResult[None]:
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         spark = pyspark.spark_session
         purpose = f"the snapshot of reference/{reference.name}"
         with lake_errors(), lake.lake.database.exclusive(spark, purpose) as source:

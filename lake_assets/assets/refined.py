@@ -43,7 +43,7 @@ def refined_asset(table: Table, partitions: PartitionsModel) -> dg.AssetsDefinit
     )
     def refined(
         context: dg.AssetExecutionContext, lake: LakeResource, pyspark: LazyPySparkResource
-    ) -> dg.MaterializeResult[None]:
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         with lake_errors():
             compute = LocalCompute(pyspark.spark_session)
             done = lake.lake.refine(compute, table, requested_keys(context))
