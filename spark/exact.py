@@ -89,6 +89,7 @@ def with_typed_documents(documents: DataFrame, contract: Contract) -> DataFrame:
         .withColumn(_LOOSE, F.from_json(is_document, loose, JSON_OPTIONS))
         .withColumn(REASON, F.coalesce(REASON, _contract_reason(contract)))
         .withColumn(UNKNOWN_KEYS, F.array_except(F.json_object_keys(is_document), known))
+        .withColumn(UNKNOWN_KEYS, F.when(F.size(UNKNOWN_KEYS) > 0, F.col(UNKNOWN_KEYS)))
         .select(
             *documents.columns,
             UNKNOWN_KEYS,

@@ -15,27 +15,24 @@ from pyspark.sql import functions as F
 from spark.exact import PLAIN
 from spark.frames import (
     DIRTY,
-    FILTERED,
-    FRAGMENT,
-    KIND,
-    KINDS,
     OBJECT,
     PARTITION,
     REASON,
-    SINGLE,
 )
-from spark.passage import row_columns
-from spark.refine import PASSES, passes
+from spark.passage import as_documents, published_key
+from spark.refine import passes
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Iterable, Sequence
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
     from spark.passage import Passage, Passer
     from spark.places import IndexedObject
     from spark.spec import RefineSpec
+
+
+_PASSES = "_lake_passes"
 
 
 @dataclass(frozen=True)
@@ -73,11 +70,10 @@ class Examination:
             frame.unpersist()
 
 
-def sound(kinds: Counter[int]) -> Finding:
-    """An object of which the fast reader is certain, by the kinds of its fragments."""
-    accepted = sum(count for kind, count in kinds.items() if kind % FILTERED)
-    filtered = sum(kinds[kind] for kind in range(FILTERED, KINDS))
-    return Finding(good=accepted, filtered=filtered, plain=accepted)
+def sound(passage: Passage, index: int) -> Finding:
+    """An object of which the fast reader is certain, as a passage counted it."""
+    accepted = sum(n for kind, n in passage.kinds_of(index).items() if kind != DIRTY)
+    return Finding(good=accepted, filtered=passage.filtered(index), plain=accepted)
 
 
 def examine(
@@ -94,7 +90,7 @@ def examine(
     session, spec, source = passer.session, passer.spec, passer.source
     found = Examination()
     dirty = {
-        each.index: kinds[DIRTY] + kinds[DIRTY + FILTERED]
+        each.index: kinds[DIRTY]
         for each in objects
         if each.index not in unreadable and source.is_doubtful(kinds := first.kinds_of(each.index))
     }
@@ -103,7 +99,7 @@ def examine(
     counts = {index: count for index, count in dirty.items() if count}
     repaired, doubtful = source.repaired(session, first.marks, counts, objects)
     if repaired is not None:
-        _take_repaired(found, _kept(found, repaired, spec), spec, first)
+        _take_repaired(found, _kept(found, repaired, spec), first)
     in_doubt = doubtful | unreadable | {index for index, count in dirty.items() if not count}
     if in_doubt:
         members = [each for each in objects if each.index in in_doubt]
@@ -114,8 +110,12 @@ def examine(
     return found
 
 
+def _passes(spec: RefineSpec) -> Column:
+    return F.lit(True) if spec.row_filter is None else passes(spec.row_filter)
+
+
 def _kept(found: Examination, rows: DataFrame, spec: RefineSpec) -> DataFrame:
-    kept = rows.withColumn(PASSES, passes(spec.row_filter)).persist(StorageLevel.DISK_ONLY)
+    kept = rows.withColumn(_PASSES, _passes(spec)).persist(StorageLevel.DISK_ONLY)
     found.persisted.append(kept)
     return kept
 
@@ -124,7 +124,7 @@ def _counts(rows: DataFrame) -> dict[int, Finding]:
     is_good = F.col(REASON).isNull()
     counted = rows.groupBy(OBJECT).agg(
         F.count_if(is_good).alias("good"),
-        F.count_if(is_good & ~F.col(PASSES)).alias("filtered"),
+        F.count_if(is_good & ~F.col(_PASSES)).alias("filtered"),
         F.count_if(is_good & F.col(PLAIN)).alias("plain"),
         F.count_if(~is_good).alias("bad"),
     )
@@ -134,19 +134,16 @@ def _counts(rows: DataFrame) -> dict[int, Finding]:
     }
 
 
-def _take_repaired(found: Examination, rows: DataFrame, spec: RefineSpec, first: Passage) -> None:
+def _take_repaired(found: Examination, rows: DataFrame, first: Passage) -> None:
     counts = _counts(rows)
     for index, each in counts.items():
-        whole = sound(first.kinds_of(index))
+        whole = sound(first, index)
         found.findings[index] = Finding(
             whole.good + each.good, whole.filtered + each.filtered, whole.plain, each.bad
         )
     found.supplemented = {index for index, each in counts.items() if each.good}
     if found.supplemented:
-        good = rows.filter(F.col(REASON).isNull()).withColumn(KIND, F.lit(SINGLE))
-        found.recovered = good.withColumn(FRAGMENT, F.lit(None).cast("string")).select(
-            *row_columns(spec), PASSES
-        )
+        found.recovered = as_documents(rows.filter(F.col(REASON).isNull()))
     if any(each.bad for each in counts.values()):
         found.broken.append(rows.filter(F.col(REASON).isNotNull()))
 
@@ -159,7 +156,7 @@ def _take_exact(
         finding = counts.get(each.index, Finding())
         found.findings[each.index] = finding
         found.read_exactly.add(each.index)
-        if not finding.good == finding.plain == sound(first.kinds_of(each.index)).good:
+        if not finding.good == finding.plain == sound(first, each.index).good:
             found.missed.add(each.index)
     if any(each.bad for each in counts.values()):
         found.broken.append(rows.filter(F.col(REASON).isNotNull()))
@@ -205,12 +202,3 @@ def _colliding(recovered: DataFrame, passer: Passer, output: str, parts: Iterabl
     same += [near[value] == published[value] for value in values]
     met = published.join(F.broadcast(near), on=same, how="inner").select(PARTITION).distinct()
     return {row[PARTITION] for row in met.collect()}
-
-
-def published_key(spec: RefineSpec) -> list[str] | None:
-    """The deduplication key's names in the output, or None where it is not there unchanged."""
-    clean = spec.clean
-    if clean.transform is not None or set(spec.deduplicate) & set(clean.drop):
-        return None
-    names = [clean.rename.get(name, name) for name in spec.deduplicate]
-    return None if set(names) & set(clean.cast) else names

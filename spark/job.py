@@ -29,11 +29,13 @@ from spark.frames import (
     REJECTED,
 )
 from spark.ledger import Ledger
-from spark.passage import Passage, Passer
+from spark.passage import Passage, Passer, Reading
 from spark.places import IndexedObject
 from spark.sources import source_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pyspark.sql import DataFrame, SparkSession
 
     from spark.spec import RefineSpec
@@ -138,51 +140,60 @@ class Refine:
         return self._report(first, second, examination)
 
     def _first_pass(self) -> tuple[Passage, set[int]]:
-        """Read everything fast; where that fails, find out at which objects and read those exactly."""
+        """Read everything fast; where that fails, see at which objects and read those exactly."""
         try:
-            rows = self.passer.rows(self.objects, set())
-            return self.passer.publish(rows, self.objects, self.spec.output), set()
+            return self.passer.publish(Reading(fast=self.objects), self.spec.output), set()
         except SPARK_FAILURES as error:
             unreadable = self.source.unreadable(self.session, self.objects)
             if not unreadable:
                 raise ReadError(_explained(error)) from error
         self.folder = READABLE_FOLDER
-        rows = self.passer.rows(self.objects, unreadable)
-        return self.passer.publish(rows, self.objects, self._output), unreadable
+        return self.passer.publish(
+            self._reading(self.objects, unreadable), self._output
+        ), unreadable
 
     def _second_pass(self, examination: Examination) -> Passage:
-        """Publish what the fast reader missed: beside its rows, or with them where they meet."""
-        recovered = examination.recovered
-        again = examination.refined_again
-        if recovered is None and not again:
-            return Passage()
-        beside, passage = recovered, Passage()
+        """Publish what the fast reader missed: with its rows where they meet, or beside them."""
+        passage = Passage()
+        again = [o for o in self.objects if o.partition in examination.refined_again]
         if again:
-            members = [each for each in self.objects if each.partition in again]
-            rows = self.passer.rows(members, examination.read_exactly)
-            if recovered is not None:
-                rows = rows.unionByName(recovered.filter(F.col(PARTITION).isin(*again)))
-                beside = recovered.filter(~F.col(PARTITION).isin(*again))
-            folder = f"{self._output}/{EXACT_FOLDER}"
-            passage = self.passer.publish(rows, members, folder)
-        if beside is not None and examination.supplemented:
-            few = [each for each in self.objects if each.index in examination.supplemented]
-            passage += self.passer.publish(beside, few, self._output, mode="append")
+            reading = self._reading(again, examination.read_exactly, examination.recovered)
+            passage = self.passer.publish(reading, f"{self._output}/{EXACT_FOLDER}")
+        few = [o for o in self.objects if o.index in examination.supplemented]
+        if few:
+            reading = Reading(found=examination.recovered, found_in=few)
+            beside = self.passer.publish(reading, self._output, mode="append")
+            passage = Passage(
+                {**passage.counts, **beside.counts},
+                {**passage.unknown_keys, **beside.unknown_keys},
+            )
         return passage
+
+    def _reading(
+        self,
+        objects: list[IndexedObject],
+        exact: Collection[int],
+        found: DataFrame | None = None,
+    ) -> Reading:
+        return Reading(
+            fast=[each for each in objects if each.index not in exact],
+            exact=[each for each in objects if each.index in exact],
+            found=found,
+        )
 
     def _quarantine(self, examination: Examination, first: Passage, second: Passage) -> None:
         turned_away = [each.select(*_TURNED_AWAY) for each in examination.broken]
-        late = {
-            part
-            for part in range(len(self.spec.partitions))
-            if any(fate == REJECTED for fate, _ in self._fates(first, second, part, examination))
-        }
+        late = [
+            each
+            for part, members in enumerate(self.by_partition)
+            if any(
+                fate == REJECTED for _, fate, _ in self._counts(first, second, part, examination)
+            )
+            for each in members
+        ]
         if late:
-            members = [each for each in self.objects if each.partition in late]
-            rows = self.passer.rows(members, examination.read_exactly)
-            if examination.recovered is not None:
-                rows = rows.unionByName(examination.recovered.filter(F.col(PARTITION).isin(*late)))
-            turned_away.append(self.passer.rejected(rows, members).select(*_TURNED_AWAY))
+            reading = self._reading(late, examination.read_exactly, examination.recovered)
+            turned_away.append(self.passer.rejected(reading).select(*_TURNED_AWAY))
         if turned_away:
             rows = reduce(lambda left, right: left.union(right), turned_away)
             self.quarantined = self._counted(self.passer.quarantine(rows, self.objects))
@@ -198,20 +209,22 @@ class Refine:
             counts.setdefault(key, Counter())[row["class"]] += row["count"]
         return counts
 
-    def _fates(
+    def _counts(
         self, first: Passage, second: Passage, part: int, examination: Examination
-    ) -> Counter[tuple[int, int]]:
-        joins = len(self.spec.joins)
-        fates = second.fates_of(part, joins)
-        if part not in examination.refined_again:
-            fates.update(first.fates_of(part, joins))
-        return fates
+    ) -> Counter[tuple[int, int, int]]:
+        """Counts of the passes whose rows one partition shows."""
+        counts: Counter[tuple[int, int, int]] = Counter()
+        for each in self.by_partition[part]:
+            counts.update(second.of(each.index))
+            if part not in examination.refined_again:
+                counts.update(first.of(each.index))
+        return counts
 
     def _report(self, first: Passage, second: Passage, examination: Examination) -> RefineReport:
         partitions = []
         for part, each in enumerate(self.spec.partitions):
-            fates = self._fates(first, second, part, examination)
-            ledger = self._ledger(first, part, fates, examination)
+            counts = self._counts(first, second, part, examination)
+            ledger = self._ledger(first, part, counts, examination)
             ledger.require_balance(f"{self.spec.table}, partition {each.key}")
             folders = [self.folder] if self.folder else []
             folders += [EXACT_FOLDER] if part in examination.refined_again else []
@@ -226,27 +239,27 @@ class Refine:
         self,
         first: Passage,
         part: int,
-        fates: Counter[tuple[int, int]],
+        counts: Counter[tuple[int, int, int]],
         examination: Examination,
     ) -> Ledger:
         documents = filtered = 0
         for each in self.by_partition[part]:
-            finding = examination.findings.get(each.index) or sound(first.kinds_of(each.index))
+            finding = examination.findings.get(each.index) or sound(first, each.index)
             documents += finding.good + finding.bad
             filtered += finding.filtered
-        by_fate = Counter[int]()
-        unmatched = Counter[str]()
-        for (fate, bits), count in fates.items():
-            by_fate[fate] += count
+        fates: Counter[int] = Counter()
+        unmatched: Counter[str] = Counter()
+        for (_, fate, bits), count in counts.items():
+            fates[fate] += count
             for bit, join in enumerate(self.spec.joins):
-                if bits >> bit & 1 and fate != DUPLICATE:
+                if bits >> bit & 1 and fate in (PUBLISHED, REJECTED, DROPPED):
                     unmatched[join.reference] += count
         return Ledger(
             documents=documents,
-            published=by_fate[PUBLISHED],
+            published=fates[PUBLISHED],
             quarantined=dict(self.quarantined.get(self.spec.partitions[part].key, {})),
-            duplicates=by_fate[DUPLICATE],
+            duplicates=fates[DUPLICATE],
             filtered=filtered,
-            dropped=by_fate[DROPPED],
+            dropped=fates[DROPPED],
             unmatched={join.reference: unmatched[join.reference] for join in self.spec.joins},
         )

@@ -11,7 +11,6 @@ from spark.compression import decompress
 from spark.exact import exact_documents, found_documents, with_typed_documents
 from spark.frames import (
     DIRTY,
-    FILTERED,
     FIRST,
     LAST,
     MIDDLE,
@@ -71,15 +70,13 @@ class JsonSource:
 
     def is_doubtful(self, kinds: Mapping[int, int]) -> bool:
         """An object cut at `}{` must have one first and one last fragment, or a single one."""
-        total = {kind: kinds[kind] + kinds[kind + FILTERED] for kind in range(SINGLE + 1)}
-        if total[DIRTY] > 0:
+        if kinds[DIRTY] > 0:
             return True
         if self.raw.separator == LINES:
             return False
-        ends = (total[FIRST], total[LAST], total[SINGLE])
-        return ends not in ((1, 1, 0), (0, 0, 1), (0, 0, 0)) or (
-            total[MIDDLE] > 0 and total[FIRST] == 0
-        )
+        ends = (kinds[FIRST], kinds[LAST], kinds[SINGLE])
+        is_whole = ends == (1, 1, 0) or (ends == (0, 0, 1) and kinds[MIDDLE] == 0)
+        return not is_whole and any(kinds.values())
 
     def repaired(
         self,

@@ -7,7 +7,6 @@ Which passes a refine needs is decided in `spark/job.py`.
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import reduce
@@ -28,6 +27,7 @@ from spark.frames import (
     KINDS,
     LAST,
     OBJECT,
+    ORDER,
     PARTITION,
     POSITION,
     PUBLISHED,
@@ -37,8 +37,9 @@ from spark.frames import (
     UNKNOWN_KEYS,
     UNMATCHED,
 )
+from spark.groups import Group, pack
 from spark.plain import is_valid_utf8
-from spark.refine import PASSES, clean, passes, with_arrangement, with_duplicates, with_reference
+from spark.refine import clean, with_duplicates, with_first_fate, with_order, with_reference
 from spark.repair import KEPT_BYTES, KEPT_PER_TASK, TASK_BITS, Mark
 from spark.tally import read_tally, tally_of
 
@@ -52,48 +53,49 @@ if TYPE_CHECKING:
     from spark.spec import RefineSpec
 
 _KEPT = "_lake_kept"
-#: Compressed JSON and Parquet of the same rows are about the same size; plain JSON is larger.
-PARQUET_BYTES_PER_PLAIN_BYTE = 0.25
-#: Input that one shuffle task can sort in memory with room to spare.
-BYTES_PER_TASK = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Passage:
-    """What was counted: kinds by object index, fates by partition index, unknown keys likewise.
+    """What was counted by object: documents or fragments by (kind, fate, bits of failed joins).
 
-    `marks` are the fragments that a repair goes by.
+    `unknown_keys` are by partition; `marks` are the fragments that a repair goes by.
     """
 
-    kinds: Counter[int] = field(default_factory=Counter)
-    fates: Counter[int] = field(default_factory=Counter)
+    counts: dict[int, Counter[tuple[int, int, int]]] = field(default_factory=dict)
     unknown_keys: dict[int, set[str]] = field(default_factory=dict)
     marks: list[Mark] = field(default_factory=list)
 
+    def of(self, index: int) -> Counter[tuple[int, int, int]]:
+        """Counts of one object."""
+        return self.counts.get(index, Counter())
+
     def kinds_of(self, index: int) -> Counter[int]:
-        """Counts by kind for one object; those turned away by the filter are kinds + FILTERED."""
-        return Counter({kind: self.kinds[index * KINDS + kind] for kind in range(KINDS)})
+        """Counts of one object by kind."""
+        kinds: Counter[int] = Counter()
+        for (kind, _, _), count in self.of(index).items():
+            kinds[kind] += count
+        return kinds
 
-    def __add__(self, other: Passage) -> Passage:
-        keys = {
-            part: self.unknown_keys.get(part, set()) | other.unknown_keys.get(part, set())
-            for part in {*self.unknown_keys, *other.unknown_keys}
-        }
-        return Passage(
-            self.kinds + other.kinds, self.fates + other.fates, keys, self.marks + other.marks
-        )
+    def filtered(self, index: int) -> int:
+        """Documents of one object that the declared filter turned away."""
+        return sum(count for (_, fate, _), count in self.of(index).items() if fate == FILTERED)
 
-    def fates_of(self, partition: int, joins: int) -> Counter[tuple[int, int]]:
-        """Counts by fate and by the bits of the joins that found no row, for one partition."""
-        base = partition * (FATES << joins)
-        return Counter(
-            {
-                (fate, bits): self.fates[base + bits * FATES + fate]
-                for bits in range(1 << joins)
-                for fate in range(FATES)
-                if self.fates[base + bits * FATES + fate]
-            }
-        )
+
+@dataclass(frozen=True)
+class Reading:
+    """What a pass reads: objects fast, objects exactly, and documents found already."""
+
+    fast: Sequence[IndexedObject] = ()
+    exact: Sequence[IndexedObject] = ()
+    found: DataFrame | None = None
+    found_in: Sequence[IndexedObject] = ()
+
+    @property
+    def objects(self) -> list[IndexedObject]:
+        """Every object that rows can come from, once."""
+        every = {each.index: each for each in (*self.fast, *self.exact, *self.found_in)}
+        return [every[index] for index in sorted(every)]
 
 
 class Passer:
@@ -104,45 +106,35 @@ class Passer:
         self.spec = spec
         self.source = source
 
-    def publish(
-        self, rows: DataFrame, objects: Sequence[IndexedObject], output: str, mode: str = "error"
-    ) -> Passage:
-        """Write the rows to be published under `output`, one directory a partition.
-
-        `objects` are those that the rows come from; they decide into how many files rows go.
-        """
-        reading, fating = Observation("reading"), Observation("fating")
-        keys = F.struct(PARTITION, UNKNOWN_KEYS)
-        drifting = (F.size(UNKNOWN_KEYS) > 0) & (F.col(KIND) != DIRTY)
-        code = F.col(OBJECT) * KINDS + F.col(KIND) + F.when(F.col(PASSES), 0).otherwise(FILTERED)
+    def publish(self, reading: Reading, output: str, mode: str = "error") -> Passage:
+        """Write the rows to be published under `output`, one directory a partition."""
+        observation = Observation("passage")
         joins = len(self.spec.joins)
-        fate = F.col(PARTITION) * (FATES << joins) + F.col(UNMATCHED) * FATES + F.col(FATE)
-        read = rows.withColumn(_KEPT, _kept()).observe(
-            reading,
-            tally_of(code, len(objects) * KINDS).alias("kinds"),
-            F.to_json(F.collect_set(F.when(drifting, keys))).alias("unknown_keys"),
+        code = (F.col(OBJECT).cast("long") * KINDS + F.col(KIND)) * FATES + F.col(FATE)
+        code = F.shiftleft(code, joins).bitwiseOR(F.col(UNMATCHED))
+        keys = F.struct(PARTITION, UNKNOWN_KEYS)
+        is_drift = F.col(UNKNOWN_KEYS).isNotNull() & (F.col(KIND) != DIRTY)
+        bins = len(reading.objects) * (8 << joins)
+        fated = self._fated(reading).observe(
+            observation,
+            tally_of(code, bins).alias("counts"),
+            F.to_json(F.collect_set(F.when(is_drift, keys))).alias("unknown_keys"),
             _marks().alias("marks"),
-        )
-        good = read.filter(F.col(PASSES) & (F.col(KIND) != DIRTY)).drop(DOCUMENT, FRAGMENT, _KEPT)
-        fated = self._fated(good, objects).observe(
-            fating, tally_of(fate, len(self.spec.partitions) * (FATES << joins)).alias("fates")
         )
         published = fated.filter(F.col(FATE) == PUBLISHED)
         self._write(published, list(self.spec.published.names), output, mode)
-        seen = reading.get
+        seen = observation.get
         return Passage(
-            read_tally(seen.get("kinds")),
-            read_tally(fating.get.get("fates")),
+            _read_counts(seen.get("counts"), joins),
             _read_unknown_keys(seen.get("unknown_keys")),
             _read_marks(seen.get("marks")),
         )
 
-    def rejected(self, rows: DataFrame, objects: Sequence[IndexedObject]) -> DataFrame:
-        """Those of the rows that are turned away after reading, with their text and reason."""
-        good = rows.filter(F.col(PASSES) & (F.col(KIND) != DIRTY)).drop(FRAGMENT)
-        fated = self._fated(good, objects).filter(F.col(FATE) == REJECTED)
+    def rejected(self, reading: Reading) -> DataFrame:
+        """Documents that are turned away after reading, with their text and reason."""
+        rejected = self._fated(reading, DOCUMENT).filter(F.col(FATE) == REJECTED)
         # The fast reader's positions order documents but do not count them.
-        return fated.withColumn(POSITION, F.lit(None).cast("bigint"))
+        return rejected.withColumn(POSITION, F.lit(None).cast("bigint"))
 
     def quarantine(self, turned_away: DataFrame, objects: Sequence[IndexedObject]) -> DataFrame:
         """Write documents that were turned away; returns what lies there, to be counted."""
@@ -163,49 +155,50 @@ class Passer:
             ", ".join([schema, *[f"{name} string" for name in names]])
         ).parquet(self.spec.quarantine)
 
-    def rows(self, objects: Sequence[IndexedObject], exact: Collection[int]) -> DataFrame:
-        """Typed documents of objects, of which the exact reader takes those named by index.
-
-        PASSES says whether the declared filter lets a document through.
-        """
-        fast = [each for each in objects if each.index not in exact]
-        slow = [each for each in objects if each.index in exact]
-        wanted = row_columns(self.spec)
-        frames = []
-        if fast:
-            frames.append(self.source.documents(self.session, fast).select(*wanted))
-        if slow:
-            found = self.source.exact(self.session, slow).filter(F.col(REASON).isNull())
-            found = found.withColumn(KIND, F.lit(SINGLE))
-            found = found.withColumn(FRAGMENT, F.lit(None).cast("string"))
-            frames.append(found.select(*wanted))
-        rows = reduce(lambda left, right: left.union(right), frames)
-        return rows.withColumn(PASSES, passes(self.spec.row_filter))
-
-    def _fated(self, good: DataFrame, objects: Sequence[IndexedObject]) -> DataFrame:
+    def _fated(self, reading: Reading, *kept: str) -> DataFrame:
+        """Every document with its FATE; texts of documents only if they are to be `kept`."""
         spec = self.spec
-        buckets, shuffle_partitions = self._sizes(objects)
-        rows = good.drop(KIND, UNKNOWN_KEYS, PASSES)
-        rows = with_arrangement(rows, spec.deduplicate, buckets, shuffle_partitions)
-        rows = with_duplicates(rows, spec.deduplicate)
+        cores = self.session.sparkContext.defaultParallelism
+        groups = pack(reading.objects, cores, spec.target_file_bytes)
+        placed = [self._placed(reading, group, kept) for group in groups]
+        rows = reduce(lambda left, right: left.union(right), placed)
         rows = rows.withColumn(REASON, F.lit(None).cast("string")).withColumn(UNMATCHED, F.lit(0))
         for bit, join in enumerate(spec.joins):
-            reference = self.session.read.schema(join.contract.spark_schema()).parquet(
-                join.location
-            )
+            schema = join.contract.spark_schema()
+            reference = self.session.read.schema(schema).parquet(join.location)
             rows = with_reference(rows, reference, join, bit)
         return clean(rows, spec.clean, spec.published)
 
-    def _sizes(self, objects: Sequence[IndexedObject]) -> tuple[list[int], int]:
-        """How many files each partition gets, and how many tasks arrange the rows."""
-        estimated = [0.0] * len(self.spec.partitions)
-        for each in objects:
-            shrink = 1.0 if each.raw.key.endswith(".gz") else PARQUET_BYTES_PER_PLAIN_BYTE
-            estimated[each.partition] += each.raw.size * shrink
-        buckets = [max(1, math.ceil(size / self.spec.target_file_bytes)) for size in estimated]
-        tasks = math.ceil(sum(estimated) / BYTES_PER_TASK)
-        cores = self.session.sparkContext.defaultParallelism
-        return buckets, max(1, min(sum(buckets), max(tasks, cores)))
+    def _placed(self, reading: Reading, group: Group, kept: Collection[str]) -> DataFrame:
+        """The rows of a group in its tasks, sorted, duplicates marked."""
+        key = self.spec.deduplicate
+        rows = self._rows(reading, group)
+        rows = with_order(with_first_fate(rows, self.spec.row_filter), key)
+        travelling = [OBJECT, PARTITION, POSITION, KIND, FATE, ORDER, UNKNOWN_KEYS, *kept]
+        handed_over = F.when(_kept() < KEPT_PER_TASK, F.col(FRAGMENT)).alias(FRAGMENT)
+        narrow = rows.select(*travelling, handed_over, *self.spec.raw.contract.names)
+        spread = (ORDER,) if key else (OBJECT, POSITION)
+        placed = (
+            narrow.coalesce(1) if group.tasks == 1 else narrow.repartition(group.tasks, *spread)
+        )
+        return with_duplicates(placed, key)
+
+    def _rows(self, reading: Reading, group: Group) -> DataFrame:
+        """Typed documents of the group's objects, and DIRTY fragments."""
+        members = {each.index for each in group.objects}
+        wanted = row_columns(self.spec)
+        frames = []
+        fast = [each for each in reading.fast if each.index in members]
+        if fast:
+            frames.append(self.source.documents(self.session, fast).select(*wanted))
+        slow = [each for each in reading.exact if each.index in members]
+        if slow:
+            rows = self.source.exact(self.session, slow).filter(F.col(REASON).isNull())
+            frames.append(as_documents(rows).select(*wanted))
+        if reading.found is not None:
+            here = F.col(PARTITION).isin(*group.partitions)
+            frames.append(reading.found.filter(here).select(*wanted))
+        return reduce(lambda left, right: left.union(right), frames)
 
     def _write(self, rows: DataFrame, columns: list[str], output: str, mode: str) -> None:
         names = list(self.spec.partitions[0].values)
@@ -213,13 +206,31 @@ class Passer:
             _place(name, [each.values[name] for each in self.spec.partitions]) for name in names
         ]
         writer = rows.select(*columns, *places).write.mode(mode)
+        for name in published_key(self.spec) or []:
+            # Every value occurs once: a dictionary of them would be built and thrown away.
+            writer = writer.option(f"parquet.enable.dictionary#{name}", "false")
         (writer.partitionBy(*names) if names else writer).parquet(output)
 
 
 def row_columns(spec: RefineSpec) -> list[str]:
-    """The columns of rows on their way, but for PASSES."""
+    """The columns of documents as they are read."""
     travelling = [OBJECT, PARTITION, POSITION, KIND, FRAGMENT, DOCUMENT, UNKNOWN_KEYS]
     return [*travelling, *spec.raw.contract.names]
+
+
+def as_documents(exact: DataFrame) -> DataFrame:
+    """Documents of the exact reader in the form of the fast one's."""
+    rows = exact.withColumn(KIND, F.lit(SINGLE))
+    return rows.withColumn(FRAGMENT, F.lit(None).cast("string"))
+
+
+def published_key(spec: RefineSpec) -> list[str] | None:
+    """The deduplication key's names in the output, or None where it is not there unchanged."""
+    rules = spec.clean
+    if rules.transform is not None or set(spec.deduplicate) & set(rules.drop):
+        return None
+    names = [rules.rename.get(name, name) for name in spec.deduplicate]
+    return None if set(names) & set(rules.cast) else names
 
 
 def _place(name: str, values: list[str]) -> Column:
@@ -244,9 +255,8 @@ def _kept() -> Column:
 def _marks() -> Column:
     """An aggregate of the fragments that `spark/repair.py` goes by."""
     is_end = F.col(KIND).isin(FIRST, LAST)
-    text = F.when(F.col(KIND) == DIRTY, F.col(FRAGMENT))
-    mark = F.struct(OBJECT, POSITION, KIND, text.alias("text"))
-    return F.to_json(F.collect_list(F.when(is_end | (F.col(_KEPT) < KEPT_PER_TASK), mark)))
+    mark = F.struct(OBJECT, POSITION, KIND, F.col(FRAGMENT).alias("text"))
+    return F.to_json(F.collect_list(F.when(is_end | F.col(FRAGMENT).isNotNull(), mark)))
 
 
 def _read_marks(observed: object) -> list[Mark]:
@@ -259,3 +269,13 @@ def _read_unknown_keys(observed: object) -> dict[int, set[str]]:
     for each in json.loads(str(observed)) if observed else []:
         keys.setdefault(each[PARTITION], set()).update(each[UNKNOWN_KEYS])
     return keys
+
+
+def _read_counts(observed: object, joins: int) -> dict[int, Counter[tuple[int, int, int]]]:
+    counts: dict[int, Counter[tuple[int, int, int]]] = {}
+    for code, count in read_tally(observed).items():
+        rest, bits = code >> joins, code & ((1 << joins) - 1)
+        rest, fate = divmod(rest, FATES)
+        index, kind = divmod(rest, KINDS)
+        counts.setdefault(index, Counter())[kind, fate, bits] += count
+    return counts

@@ -74,36 +74,26 @@ def with_plain_documents(fragments: DataFrame, contract: Contract, separator: st
 def _with_mended_cuts(fragments: DataFrame, contract: Contract) -> DataFrame:
     """Put back the braces that the cut at `}{` took, and parse.
 
-    A fragment without braces lies between two cuts; put into braces, it parses only if it is one
-    flat document and nothing else. One with braces is an object's first or last, or nested: which
-    of the two texts it can stand for is what parses as exactly one document.
+    Only an object's first fragment still has its opening brace. Whether a closing one is the
+    object's last or a nested value's is seen by which text is exactly one document.
     """
     value = F.col(_VALUE)
     opens, closes = value.startswith("{"), value.endswith("}")
-    flat = ~value.contains("{") & ~value.contains("}")
     opened = F.when(opens, value).otherwise(F.concat(F.lit("{"), value))
     closed = F.concat(opened, F.lit("}"))
-    is_flat, inner, last = (
-        F.col("_lake_flat").isNotNull(),
-        F.col("_lake_inner"),
-        F.col("_lake_last"),
-    )
+    inner, last = F.col("_lake_inner"), F.col("_lake_last")
     return (
-        fragments.withColumn("_lake_flat", _parsed(F.when(flat, closed), contract))
-        .withColumn("_lake_inner", _wrapped(F.when(~flat, closed), contract))
+        fragments.withColumn("_lake_inner", _wrapped(closed, contract))
         .withColumn("_lake_inner", _proven(inner, contract))
-        .withColumn(
-            "_lake_last", _wrapped(F.when(~flat & closes & inner.isNull(), opened), contract)
-        )
+        .withColumn("_lake_last", _wrapped(F.when(closes & inner.isNull(), opened), contract))
         .withColumn("_lake_last", _proven(last, contract))
         .select(
             *fragments.columns,
             F.when(last.isNotNull(), opened).otherwise(closed).alias(_TEXT),
-            F.when(is_flat, MIDDLE)
-            .when(last.isNotNull(), F.when(opens, SINGLE).otherwise(LAST))
+            F.when(last.isNotNull(), F.when(opens, SINGLE).otherwise(LAST))
             .otherwise(F.when(opens, FIRST).otherwise(MIDDLE))
             .alias(_KIND_IF_CLEAN),
-            F.coalesce(F.col("_lake_flat"), inner, last).alias(_ROW),
+            F.coalesce(inner, last).alias(_ROW),
         )
     )
 
@@ -118,12 +108,6 @@ def _with_mended_lines(fragments: DataFrame, contract: Contract) -> DataFrame:
         .withColumn(_ROW, _wrapped(F.col(_TEXT), contract))
         .withColumn(_ROW, _proven(F.col(_ROW), contract))
     )
-
-
-def _parsed(text: Column, contract: Contract) -> Column:
-    """The first document of a text; Spark's parser does not look at what follows it."""
-    fields = [*contract.spark_schema().fields, StructField(_CORRUPT, StringType())]
-    return F.from_json(text, _nullable(fields), JSON_OPTIONS)
 
 
 def _wrapped(text: Column, contract: Contract) -> Column:
@@ -175,4 +159,5 @@ def _unknown_keys(contract: Contract) -> Column:
     in_task = F.col(POSITION).bitwiseAND((1 << 33) - 1)
     checked = (in_task < KEYS_CHECKED_FIRST) | (in_task % KEYS_CHECKED_EVERY == 0)
     known = F.array(*[F.lit(name) for name in contract.names])
-    return F.when(checked, F.array_except(F.json_object_keys(_TEXT), known))
+    unknown = F.array_except(F.json_object_keys(F.when(checked, F.col(_TEXT))), known)
+    return F.when(F.size(unknown) > 0, unknown)

@@ -13,12 +13,18 @@ from typing import TYPE_CHECKING, Callable
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from spark.errors import SpecError
+from spark.errors import ReferenceRefused, SpecError
+from spark.exact import QUOTED_CHARACTERS
+from spark.fitting import fit
 from spark.frames import (
+    DIRTY,
     DROPPED,
     DUPLICATE,
     FATE,
+    FILTERED,
+    KIND,
     OBJECT,
+    ORDER,
     PARTITION,
     POSITION,
     PREFIX,
@@ -26,6 +32,7 @@ from spark.frames import (
     REASON,
     REJECTED,
     UNMATCHED,
+    UNREAD,
 )
 
 if TYPE_CHECKING:
@@ -38,48 +45,51 @@ if TYPE_CHECKING:
 
     Transform = Callable[[DataFrame], DataFrame]
 
-#: Whether the declared filter lets a document through.
-PASSES = f"{PREFIX}passes"
-_HASH, _BUCKET, _RANK, _FOUND = "_lake_hash", "_lake_bucket", "_lake_rank", "_lake_found"
+#: Bits of ORDER that are a hash; the others hold up to 134 million partitions.
+HASH_BITS = 36
+
+_RANK, _FOUND = "_lake_rank", "_lake_found"
 
 
-def passes(row_filter: str | None) -> Column:
+def passes(row_filter: str) -> Column:
     """Whether a row passes the declared filter; what the filter cannot decide does not pass."""
-    return F.lit(True) if row_filter is None else F.coalesce(F.expr(row_filter), F.lit(False))
+    return F.coalesce(F.expr(row_filter), F.lit(False))
 
 
-def with_arrangement(
-    rows: DataFrame, key: Sequence[str], buckets: Sequence[int], shuffle_partitions: int
-) -> DataFrame:
-    """Bring each partition's rows together, in `buckets[partition]` parts, sorted for the write.
+def with_first_fate(rows: DataFrame, row_filter: str | None) -> DataFrame:
+    """FATE as far as a document alone decides it."""
+    fate = F.when(F.col(KIND) == DIRTY, UNREAD)
+    if row_filter is not None:
+        fate = fate.when(~passes(row_filter), FILTERED)
+    return rows.withColumn(FATE, fate.otherwise(PUBLISHED))
 
-    One sort serves the deduplication and the partitioned write. Rows of equal key meet in the
-    same part, in the order in which they arrived.
+
+def with_order(rows: DataFrame, key: Sequence[str]) -> DataFrame:
+    """ORDER sorts by partition, and brings documents of equal key together within it.
+
+    It is one number, which Spark compares without looking at the rows. Equal numbers of unequal
+    keys are told apart afterwards, by the keys.
     """
-    spread = F.xxhash64(*(key or [OBJECT, POSITION]))
-    count = F.element_at(F.array(*[F.lit(each) for each in buckets]), F.col(PARTITION) + 1)
-    arranged = rows.withColumn(_HASH, spread).withColumn(
-        _BUCKET, F.pmod(F.shiftright(spread, 32), count).cast("int")
-    )
-    return arranged.repartition(shuffle_partitions, PARTITION, _BUCKET).sortWithinPartitions(
-        PARTITION, _BUCKET, _HASH, *key, OBJECT, POSITION
-    )
+    hashed = F.xxhash64(*key) if key else F.lit(0)
+    within = F.when(F.col(FATE) == PUBLISHED, hashed).otherwise(F.col(OBJECT))
+    order = F.shiftleft(F.col(PARTITION).cast("long"), HASH_BITS)
+    return rows.withColumn(ORDER, order.bitwiseOR(within.bitwiseAND((1 << HASH_BITS) - 1)))
 
 
-def with_duplicates(arranged: DataFrame, key: Sequence[str]) -> DataFrame:
+def with_duplicates(placed: DataFrame, key: Sequence[str]) -> DataFrame:
     """FATE is DUPLICATE for all but the first row of a key within its partition.
 
-    A row of which the whole key is null equals no other.
+    Rows of equal ORDER must be in one task. A row of which the whole key is null equals no other.
     """
     if not key:
-        return arranged.withColumn(FATE, F.lit(PUBLISHED)).drop(_HASH, _BUCKET)
-    same = Window.partitionBy(PARTITION, _BUCKET, _HASH, *key).orderBy(OBJECT, POSITION)
+        return placed
+    same = Window.partitionBy(ORDER, FATE, *key).orderBy(OBJECT, POSITION)
     has_key = reduce(lambda left, right: left | right, [F.col(name).isNotNull() for name in key])
-    is_duplicate = (F.col(_RANK) > 1) & has_key
+    is_duplicate = (F.col(FATE) == PUBLISHED) & (F.col(_RANK) > 1) & has_key
     return (
-        arranged.withColumn(_RANK, F.row_number().over(same))
-        .withColumn(FATE, F.when(is_duplicate, DUPLICATE).otherwise(PUBLISHED))
-        .drop(_HASH, _BUCKET, _RANK)
+        placed.withColumn(_RANK, F.row_number().over(same))
+        .withColumn(FATE, F.when(is_duplicate, DUPLICATE).otherwise(F.col(FATE)))
+        .drop(_RANK)
     )
 
 
@@ -134,12 +144,16 @@ def clean(rows: DataFrame, spec: CleanSpec, published: Contract) -> DataFrame:
     kept = transformed.drop(*spec.drop)
     renamed = kept.withColumnsRenamed(spec.rename) if spec.rename else kept
     checked = reduce(_with_cast, spec.cast.items(), renamed)
+    # Without a transform, what is required was so when it was read, and casts say what they lose.
+    required = published.required if spec.transform is not None else ()
     missing = [
         F.when(F.col(name).isNull(), F.lit(f"{name}: required, but null after cleaning"))
-        for name in published.required
+        for name in required
     ]
-    reasons = F.concat_ws("; ", REASON, *missing)
-    return checked.withColumn(REASON, F.when(reasons != "", reasons)).withColumn(
+    if missing:
+        reasons = F.concat_ws("; ", REASON, *missing)
+        checked = checked.withColumn(REASON, F.when(reasons != "", reasons))
+    return checked.withColumn(
         FATE,
         F.when(F.col(REASON).isNotNull() & (F.col(FATE) == PUBLISHED), REJECTED).otherwise(
             F.col(FATE)
@@ -148,17 +162,24 @@ def clean(rows: DataFrame, spec: CleanSpec, published: Contract) -> DataFrame:
 
 
 def _with_cast(rows: DataFrame, cast: tuple[str, str]) -> DataFrame:
-    """Cast one column without losing a value: no truncation of text, no overflow, no null."""
+    """Cast one column without losing a value: no truncation, no overflow, no null."""
     name, type_text = cast
-    attempt = F.expr(f"try_cast(`{name}` AS {type_text})")
-    failed = F.col(name).isNotNull() & attempt.isNull()
+    have = rows.schema[name].dataType
+    try:
+        fitted = fit(name, have, type_text)
+    except ReferenceRefused as error:
+        raise SpecError(
+            f"cast: column `{name}` is {have.simpleString()}, of which no value can become "
+            f"{type_text}; declare another type, or a transform that converts it"
+        ) from error
     reason = F.concat(
         F.lit(f"{name}: cannot be cast to {type_text}, found "),
-        F.substring(F.col(name).cast("string"), 1, 100),
+        F.substring(F.col(name).cast("string"), 1, QUOTED_CHARACTERS),
     )
-    return rows.withColumn(
-        REASON, F.when(failed, F.concat_ws("; ", REASON, reason)).otherwise(F.col(REASON))
-    ).withColumn(name, attempt)
+    said = F.when(F.expr(fitted.misfit), F.concat_ws("; ", REASON, reason))
+    return rows.withColumn(REASON, F.coalesce(said, F.col(REASON))).withColumn(
+        name, F.expr(fitted.typed)
+    )
 
 
 def named_transform(function: str) -> Transform:

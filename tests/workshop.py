@@ -153,9 +153,10 @@ class PyArrowCompute:
     ledgers: Mapping[str, Ledger] = field(default_factory=dict)
     songs: Sequence[Row] = ()
     types: Mapping[str, str] = field(default_factory=dict)
+    rows_per_file: int = 1000
 
     def refine(self, spec: RefineSpec) -> RefineReport:
-        """Write each partition's rows into one file."""
+        """Write each partition's rows into as few files as may be."""
         schema = arrow_schema(
             [(each.name, self.types.get(each.name, each.type)) for each in spec.published.columns]
         )
@@ -163,10 +164,11 @@ class PyArrowCompute:
         for each in spec.partitions:
             rows = list(self.rows.get(each.key, []))
             below = "/".join(f"{name}={value}" for name, value in each.values.items())
-            if rows:
-                folder = Path(spec.output.removeprefix("file://"), below)
-                folder.mkdir(parents=True)
-                pq.write_table(pa.Table.from_pylist(rows, schema), folder / "part-0.parquet")
+            folder = Path(spec.output.removeprefix("file://"), below)
+            for first in range(0, len(rows), self.rows_per_file):
+                table = pa.Table.from_pylist(rows[first : first + self.rows_per_file], schema)
+                folder.mkdir(parents=True, exist_ok=True)
+                pq.write_table(table, folder / f"part-{first // self.rows_per_file}.parquet")
             balanced = Ledger(documents=len(rows), published=len(rows))
             reports.append(PartitionReport(each.key, below, self.ledgers.get(each.key, balanced)))
         return RefineReport(tuple(reports), sum(len(each.objects) for each in spec.partitions), 0)
