@@ -20,9 +20,10 @@ from lake_assets.declaration import (
     to_reference,
 )
 from resources.table import Reference, Table
-from spark.contract import Contract, canonical_type, contract_problems
+from spark.contract import Contract, canonical_type, contract_problems, spark_type
 from spark.csv_records import CsvOptions
-from spark.errors import ContractError, LakeError
+from spark.errors import ContractError, LakeError, ReferenceRefused
+from spark.fitting import fit
 from spark.frames import PREFIX
 from spark.refine import named_transform
 
@@ -230,6 +231,8 @@ def _published(model: TableModel, references: Mapping[str, Reference]) -> Iterat
     for name in model.cast:
         if name not in renamed:
             yield Problem(("cast", name), _unknown(name, renamed, "columns, renames applied"))
+        else:
+            yield from _cast(table, name, model.cast[name], model.rename)
     is_known = set(model.drop) <= set(table.joined.names) and set(model.rename) <= set(kept)
     if is_known and set(model.cast) <= set(renamed):
         yield from (Problem((), each) for each in contract_problems(table.published))
@@ -237,6 +240,16 @@ def _published(model: TableModel, references: Mapping[str, Reference]) -> Iterat
         if name.lower() in table.partitions.columns:
             sentence = f"column `{name}` has the name of a partition column; rename or drop it"
             yield Problem((), sentence)
+
+
+def _cast(table: Table, name: str, type_text: str, renames: Mapping[str, str]) -> Iterator[Problem]:
+    """A cast of which no value could come out, known without any data."""
+    old = next((before for before, after in renames.items() if after == name), name)
+    have = table.joined.column(old).type
+    try:
+        fit(name, spark_type(have), canonical_type(type_text))
+    except ReferenceRefused:
+        yield Problem(("cast", name), f"`{name}` is {have}, which cannot become {type_text}")
 
 
 def _taken_twice(table: Table) -> Iterator[Problem]:

@@ -219,15 +219,21 @@ class Lake:
             and counted.get(tuple(pointer.values.values()), 0) != pointer.rows
         ]
         if wrong:
-            changed = [each.partition for each in wrong if each.partition in before]
-            if changed:
-                self.catalog.rollback(table.name, changed)
+            self.catalog.withdraw(
+                table.name,
+                {
+                    each.partition: each.attempt
+                    for each in wrong
+                    if each.partition not in before
+                    or before[each.partition].attempt != each.attempt
+                },
+            )
             first = wrong[0]
             found = counted.get(tuple(first.values.values()), 0)
             raise CatalogError(
                 f"catalog/{table.name}, partition {first.partition}: {first.rows:,} rows were "
-                f"published, a query counts {found:,}; {len(changed)} of {len(wrong)} such "
-                "partitions are rolled back. Materialize refined for them again."
+                f"published, a query counts {found:,}. The publication of {len(wrong):,} such "
+                "partitions is undone; materialize refined for them again."
             )
 
     def _refine_spec(

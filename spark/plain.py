@@ -42,7 +42,7 @@ JSON_OPTIONS = {"allowSingleQuotes": "false", "columnNameOfCorruptRecord": "_lak
 #: producer's new key shows at once, and the common document is parsed once.
 KEYS_CHECKED_FIRST, KEYS_CHECKED_EVERY = 10_000, 16
 
-_VALUE, _TEXT, _KIND_IF_CLEAN, _ROW = "value", "_lake_text", "_lake_kind_if_clean", "_lake_row"
+_VALUE, _KIND_IF_CLEAN, _ROW = "value", "_lake_kind_if_clean", "_lake_row"
 _CORRUPT = JSON_OPTIONS["columnNameOfCorruptRecord"]
 #: Keys of the wrapper that proves a text to be one document; no document has them by accident.
 _INNER, _GUARD = "9f2c7a1e-documents", "9f2c7a1e-guard"
@@ -52,26 +52,27 @@ def with_plain_documents(fragments: DataFrame, contract: Contract, separator: st
     """Type each fragment (column `value`) by the contract and say of which KIND it is.
 
     Replaces `value` by FRAGMENT, KIND, DOCUMENT (its text with the braces that the cut took),
-    UNKNOWN_KEYS and the contract's columns. The columns of a DIRTY fragment mean nothing. Needs POSITION.
-    Blank lines are no fragments and are left out.
+    UNKNOWN_KEYS and the contract's columns. The columns of a DIRTY fragment mean nothing. Needs
+    POSITION. Blank lines are no fragments and are left out.
     """
-    mended = _with_mended_lines if separator == LINES else _with_mended_cuts
+    parsed = _of_lines if separator == LINES else _of_cuts
     row = F.col(_ROW)
-    return (
-        fragments.transform(mended, contract)
-        .withColumn(KIND, F.when(_is_clean(contract), F.col(_KIND_IF_CLEAN)).otherwise(DIRTY))
-        .select(
-            *[name for name in fragments.columns if name != _VALUE],
-            F.col(_VALUE).alias(FRAGMENT),
-            KIND,
-            F.col(_TEXT).alias(DOCUMENT),
-            _unknown_keys(contract).alias(UNKNOWN_KEYS),
-            *[row[name].alias(name) for name in contract.names],
-        )
+    is_last = F.col(_KIND_IF_CLEAN).isin(LAST, SINGLE)
+    text = F.when(is_last, _opened(F.col(FRAGMENT))).otherwise(_closed(F.col(FRAGMENT)))
+    if separator == LINES:
+        text = F.col(FRAGMENT)
+    # Parsing is one projection: each one more would copy every row.
+    return fragments.transform(parsed, contract).select(
+        *[name for name in fragments.columns if name != _VALUE],
+        FRAGMENT,
+        F.when(_is_clean(contract), F.col(_KIND_IF_CLEAN)).otherwise(DIRTY).alias(KIND),
+        text.alias(DOCUMENT),
+        _unknown_keys(text, contract).alias(UNKNOWN_KEYS),
+        *[row[name].alias(name) for name in contract.names],
     )
 
 
-def _with_mended_cuts(fragments: DataFrame, contract: Contract) -> DataFrame:
+def _of_cuts(fragments: DataFrame, contract: Contract) -> DataFrame:
     """Put back the braces that the cut at `}{` took, and parse.
 
     Only an object's first fragment still has its opening brace. Whether a closing one is the
@@ -79,34 +80,36 @@ def _with_mended_cuts(fragments: DataFrame, contract: Contract) -> DataFrame:
     """
     value = F.col(_VALUE)
     opens, closes = value.startswith("{"), value.endswith("}")
-    opened = F.when(opens, value).otherwise(F.concat(F.lit("{"), value))
-    closed = F.concat(opened, F.lit("}"))
-    inner, last = F.col("_lake_inner"), F.col("_lake_last")
-    return (
-        fragments.withColumn("_lake_inner", _wrapped(closed, contract))
-        .withColumn("_lake_inner", _proven(inner, contract))
-        .withColumn("_lake_last", _wrapped(F.when(closes & inner.isNull(), opened), contract))
-        .withColumn("_lake_last", _proven(last, contract))
-        .select(
-            *fragments.columns,
-            F.when(last.isNotNull(), opened).otherwise(closed).alias(_TEXT),
-            F.when(last.isNotNull(), F.when(opens, SINGLE).otherwise(LAST))
-            .otherwise(F.when(opens, FIRST).otherwise(MIDDLE))
-            .alias(_KIND_IF_CLEAN),
-            F.coalesce(inner, last).alias(_ROW),
-        )
+    inner = _proven(_wrapped(_closed(value), contract), contract)
+    last = _proven(_wrapped(F.when(closes & inner.isNull(), _opened(value)), contract), contract)
+    return fragments.select(
+        *[name for name in fragments.columns if name != _VALUE],
+        value.alias(FRAGMENT),
+        F.coalesce(inner, last).alias(_ROW),
+        F.when(closes & inner.isNull(), F.when(opens, SINGLE).otherwise(LAST))
+        .otherwise(F.when(opens, FIRST).otherwise(MIDDLE))
+        .alias(_KIND_IF_CLEAN),
     )
 
 
-def _with_mended_lines(fragments: DataFrame, contract: Contract) -> DataFrame:
-    text = F.regexp_replace(F.col(_VALUE), "^[ \\t\\r]+|[ \\t\\r]+$", "")
-    tidy = F.when(F.col(_VALUE).endswith("}") & F.col(_VALUE).startswith("{"), F.col(_VALUE))
-    return (
-        fragments.withColumn(_TEXT, F.coalesce(tidy, text))
-        .filter(F.col(_TEXT) != "")
-        .withColumn(_KIND_IF_CLEAN, F.lit(SINGLE))
-        .withColumn(_ROW, _wrapped(F.col(_TEXT), contract))
-        .withColumn(_ROW, _proven(F.col(_ROW), contract))
+def _opened(value: Column) -> Column:
+    return F.when(value.startswith("{"), value).otherwise(F.concat(F.lit("{"), value))
+
+
+def _closed(value: Column) -> Column:
+    return F.concat(_opened(value), F.lit("}"))
+
+
+def _of_lines(fragments: DataFrame, contract: Contract) -> DataFrame:
+    value = F.col(_VALUE)
+    trimmed = F.regexp_replace(value, "^[ \\t\\r]+|[ \\t\\r]+$", "")
+    is_tidy = value.startswith("{") & value.endswith("}")
+    lines = fragments.withColumn(_VALUE, F.when(is_tidy, value).otherwise(trimmed))
+    return lines.filter(F.col(_VALUE) != "").select(
+        *[name for name in fragments.columns if name != _VALUE],
+        F.col(_VALUE).alias(FRAGMENT),
+        _proven(_wrapped(F.col(_VALUE), contract), contract).alias(_ROW),
+        F.lit(SINGLE).alias(_KIND_IF_CLEAN),
     )
 
 
@@ -140,7 +143,7 @@ def _nullable(fields: list[StructField]) -> StructType:
 
 def _is_clean(contract: Contract) -> Column:
     row = F.col(_ROW)
-    tests = [row.isNotNull(), row[_CORRUPT].isNull(), is_valid_utf8(F.col(_TEXT))]
+    tests = [row.isNotNull(), row[_CORRUPT].isNull(), is_valid_utf8(F.col(FRAGMENT))]
     tests += [row[name].isNotNull() for name in contract.required]
     if not contract.required:
         # `{}` may be a piece of a string between two cuts; only the exact reader can tell.
@@ -155,9 +158,9 @@ def is_valid_utf8(text: Column) -> Column:
     return F.encode(text, "UTF-8") == text.cast("binary")
 
 
-def _unknown_keys(contract: Contract) -> Column:
+def _unknown_keys(text: Column, contract: Contract) -> Column:
     in_task = F.col(POSITION).bitwiseAND((1 << 33) - 1)
     checked = (in_task < KEYS_CHECKED_FIRST) | (in_task % KEYS_CHECKED_EVERY == 0)
     known = F.array(*[F.lit(name) for name in contract.names])
-    unknown = F.array_except(F.json_object_keys(F.when(checked, F.col(_TEXT))), known)
+    unknown = F.array_except(F.json_object_keys(F.when(checked, text)), known)
     return F.when(F.size(unknown) > 0, unknown)

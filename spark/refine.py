@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from spark.errors import ReferenceRefused, SpecError
 from spark.exact import QUOTED_CHARACTERS
-from spark.fitting import fit
+from spark.fitting import fit, quoted
 from spark.frames import (
     DIRTY,
     DROPPED,
@@ -48,6 +48,15 @@ if TYPE_CHECKING:
 #: Bits of ORDER that are a hash; the others hold up to 134 million partitions.
 HASH_BITS = 36
 
+#: What importing somebody's module can raise.
+_LOADING_FAILURES = (
+    ImportError,
+    AttributeError,
+    ValueError,
+    SyntaxError,
+    NameError,
+    TypeError,
+)
 _RANK, _FOUND = "_lake_rank", "_lake_found"
 
 
@@ -140,9 +149,14 @@ def clean(rows: DataFrame, spec: CleanSpec, published: Contract) -> DataFrame:
     transformed = rows
     if spec.transform is not None:
         transformed = named_transform(spec.transform.function)(rows)
-        _refuse_lost_columns(rows, transformed, spec.transform.function)
-    kept = transformed.drop(*spec.drop)
-    renamed = kept.withColumnsRenamed(spec.rename) if spec.rename else kept
+        _refuse_lost_columns(rows, transformed, spec)
+    renamed = transformed.select(
+        *[
+            F.col(quoted(name)).alias(spec.rename.get(name, name))
+            for name in transformed.columns
+            if name not in spec.drop
+        ]
+    )
     checked = reduce(_with_cast, spec.cast.items(), renamed)
     # Without a transform, what is required was so when it was read, and casts say what they lose.
     required = published.required if spec.transform is not None else ()
@@ -187,7 +201,7 @@ def named_transform(function: str) -> Transform:
     module, _, name = function.partition(":")
     try:
         found: Transform = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+    except _LOADING_FAILURES as error:
         raise SpecError(
             f"the transform {function!r} cannot be loaded ({error}); expected 'module:function' "
             "naming a function DataFrame -> DataFrame, such as 'spark.transforms:tidy'"
@@ -195,12 +209,12 @@ def named_transform(function: str) -> Transform:
     return found
 
 
-def _refuse_lost_columns(before: DataFrame, after: DataFrame, function: str) -> None:
-    lost = [
-        name for name in before.columns if name.startswith(PREFIX) and name not in after.columns
-    ]
+def _refuse_lost_columns(before: DataFrame, after: DataFrame, spec: CleanSpec) -> None:
+    lost = [name for name in before.columns if name not in {*after.columns, *spec.drop}]
     if lost:
+        function = spec.transform.function if spec.transform else ""
         raise SpecError(
-            f"the transform {function} lost the columns {', '.join(lost)}, which carry where a "
-            "document came from; add columns with `withColumn` rather than `select`"
+            f"the transform {function} lost the columns {', '.join(lost)}, which are published or "
+            "say where a document came from; add columns with `withColumn` rather than `select`, "
+            "and name those to be left out under `drop`"
         )

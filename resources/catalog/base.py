@@ -79,6 +79,12 @@ class Catalog(Protocol):
         Raises `CatalogError` naming the partitions that have nothing to go back to.
         """
 
+    def withdraw(self, table: str, attempts: Mapping[str, str]) -> None:
+        """Undo the publication of an attempt (by partition) that turned out unreadable.
+
+        Where another has been published since, nothing is done.
+        """
+
     def retained(self, table: str, keep_previous: int) -> list[Pointer]:
         """Current pointers, and for each the last `keep_previous` it could be rolled back to."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -168,6 +168,23 @@ class LocalCatalog:
                     "UPDATE pointers SET is_current = 1 WHERE serial = ?", (step.previous_serial,)
                 )
             return [step.pointer for step in restored]
+
+    def withdraw(self, table: str, attempts: Mapping[str, str]) -> None:
+        """Undo publications, where they are still current; a first one leaves nothing published."""
+        with self._database.writing() as connection:
+            for partition, attempt in attempts.items():
+                current = _current(connection, table, partition)
+                if current is None or current[1].attempt != attempt:
+                    continue
+                step = _step_back(connection, table, partition)
+                connection.execute(
+                    "UPDATE pointers SET is_current = 0 WHERE serial = ?", (current[0],)
+                )
+                if step is not None:
+                    connection.execute(
+                        "UPDATE pointers SET is_current = 1 WHERE serial = ?",
+                        (step.previous_serial,),
+                    )
 
     def retained(self, table: str, keep_previous: int) -> list[Pointer]:
         """Current pointers, and for each the last `keep_previous` it could be rolled back to."""

@@ -8,6 +8,7 @@ forks.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -20,7 +21,9 @@ from io import BufferedWriter, FileIO
 from pathlib import Path
 from types import BuiltinMethodType, FrameType
 
-from tests.end_to_end.plays import HOURS, VERSIONS, lake_of, plays, seen, with_titles
+from spark.job import RefineReport
+from spark.spec import RefineSpec
+from tests.end_to_end.plays import HOURS, VERSIONS, plays, seen, with_titles
 from tests.workshop import PyArrowCompute, Workshop
 
 _POSIX = {"link", "replace", "rename", "mkdir", "unlink", "rmdir", "fsync"}
@@ -88,10 +91,11 @@ def _tell(pipe: int, text: str) -> None:
     os.write(pipe, text.encode())
 
 
-class Interrupting(PyArrowCompute):
+class Undisturbed(PyArrowCompute):
     """An engine that is not interrupted itself: what Spark leaves behind is another test's."""
 
-    def refine(self, spec):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, D102
+    def refine(self, spec: RefineSpec) -> RefineReport:
+        """Refine without being watched."""
         watching = sys.getprofile()
         sys.setprofile(None)
         try:
@@ -103,7 +107,7 @@ class Interrupting(PyArrowCompute):
 def run(workshop: Workshop, version: str) -> None:
     """Refine and publish all hours of a version."""
     rows = {hour: with_titles(plays(version, hour)) for hour in HOURS}
-    workshop.lake.refine(Interrupting(rows, rows_per_file=150), workshop.table, HOURS)
+    workshop.lake.refine(Undisturbed(rows, rows_per_file=150), workshop.table, HOURS)
     workshop.lake.publish(workshop.table, HOURS)
 
 
@@ -123,12 +127,13 @@ def look(workshop: Workshop) -> object:
     return json.loads(told) if code == 0 else f"a reader failed with {code}"
 
 
-def interrupt_every_effect(make: Callable[[int], Workshop]) -> None:
-    """Kill a run before its first effect, then before its second, until one is not killed."""
-    code, moment = -signal.SIGKILL, 0
-    while code == -signal.SIGKILL:
-        moment += 1
-        workshop, version = make(moment), VERSIONS[moment % 2]
+def interrupt(make: Callable[[int], Workshop], stride: int) -> None:
+    """Kill a run before its first effect, then before a later one, until one is not killed."""
+    code = -signal.SIGKILL
+    for number, moment in enumerate(itertools.count(1, stride)):
+        if code != -signal.SIGKILL:
+            return
+        workshop, version = make(moment), VERSIONS[number % 2]
         code, effect = run_killed(workshop, version, moment)
         after_kill = look(workshop)
         again, _ = in_child(lambda tell, w=workshop, v=version: run(w, v))  # type: ignore[misc]
@@ -167,17 +172,18 @@ def main(root: Path, mode: str) -> None:
     if mode == "first":
 
         def make(moment: int) -> Workshop:
-            workshop = lake_of(root / str(moment))
+            workshop = Workshop(root / str(moment))
             in_child(lambda tell: workshop.have_songs())
             return workshop
 
-        interrupt_every_effect(make)
+        interrupt(make, stride=3)
         return
-    workshop = lake_of(root)
+    workshop = Workshop(root)
+    in_child(lambda tell: workshop.have_songs())
     if mode == "race":
         race(workshop, rounds=12)
     else:
-        interrupt_every_effect(lambda moment: workshop)
+        interrupt(lambda moment: workshop, stride=1)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,9 @@ No test and nothing of how runs are started lives here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-
 from resources.catalog.query import run_sql
 from resources.lake import Lake
-from tests.workshop import Row, Workshop
+from tests.workshop import PyArrowCompute, Row, Workshop
 
 HOURS = ("2024-05-01-04", "2024-05-01-05", "2024-05-01-06")
 VERSIONS = ("before", "after")
@@ -63,14 +61,18 @@ def seen(lake: Lake) -> Seen:
     return {row["key"]: (row["rows"], row["checksum"]) for row in rows}
 
 
-def is_whole(found: Mapping[str, object], wholes: Mapping[str, Seen]) -> bool:
+def is_whole(found: Seen, wholes: Mapping[str, Seen]) -> bool:
     """Whether every partition that is seen is one of the versions, complete."""
     return all(
-        any(tuple(value) == whole.get(key) for whole in wholes.values())  # type: ignore[arg-type]
-        for key, value in found.items()
+        any(value == whole.get(key) for whole in wholes.values()) for key, value in found.items()
     )
 
 
-def lake_of(root: Path) -> Workshop:
-    """The lake that runs are killed in."""
-    return Workshop(root)
+def expected(version: str, scratch: Workshop) -> Seen:
+    """What readers see of an undisturbed run, made in a lake of its own."""
+    rows = {hour: with_titles(plays(version, hour)) for hour in HOURS}
+    scratch.have_songs()
+    scratch.lake.refine(PyArrowCompute(rows), scratch.table, HOURS)
+    scratch.lake.publish(scratch.table, HOURS)
+    return seen(scratch.lake)
+

@@ -14,18 +14,25 @@ from pyspark.sql import functions as F
 from spark.contract import Column, Contract
 from spark.errors import SpecError
 from spark.frames import (
+    DIRTY,
     DROPPED,
     DUPLICATE,
     FATE,
+    FILTERED,
+    KIND,
+    MIDDLE,
     OBJECT,
+    ORDER,
     PARTITION,
     POSITION,
     PUBLISHED,
     REASON,
     REJECTED,
+    SINGLE,
     UNMATCHED,
+    UNREAD,
 )
-from spark.refine import clean, passes, with_arrangement, with_duplicates, with_reference
+from spark.refine import clean, with_duplicates, with_first_fate, with_order, with_reference
 from spark.spec import CleanSpec, JoinSpec, TransformSpec
 
 #: Where a document came from: its partition, its object and its place there.
@@ -57,33 +64,42 @@ def sorted_rows(df: DataFrame, *names: str) -> list[tuple[object, ...]]:
 # --- Filter ---
 
 
+def first_fates(
+    spark: SparkSession, row_filter: Optional[str], *rows: tuple[int, Optional[int], int]
+) -> list[tuple[object, ...]]:
+    """Identifier and fate of rows of an identifier, seconds and a kind."""
+    read = frame(spark, f"id int, seconds int, {KIND} int", *rows)
+    return sorted_rows(with_first_fate(read, row_filter), "id", FATE)
+
+
 def test_a_row_that_the_filter_cannot_decide_does_not_pass(spark: SparkSession) -> None:
-    rows = frame(spark, "id int, seconds int", (1, 10), (2, 0), (3, None))
+    rows = ((1, 10, SINGLE), (2, 0, SINGLE), (3, None, SINGLE))
 
-    kept = rows.filter(passes("seconds > 0"))
-
-    assert sorted_rows(kept, "id") == [(1,)]
+    assert first_fates(spark, "seconds > 0", *rows) == [(1, PUBLISHED), (2, FILTERED), (3, FILTERED)]
 
 
 def test_without_a_filter_every_row_passes(spark: SparkSession) -> None:
-    rows = frame(spark, "id int", (1,), (None,))
+    assert first_fates(spark, None, (1, None, MIDDLE)) == [(1, PUBLISHED)]
 
-    assert rows.filter(passes(None)).count() == 2
+
+def test_what_could_not_be_read_is_not_filtered(spark: SparkSession) -> None:
+    assert first_fates(spark, "seconds > 0", (1, None, DIRTY), (2, 5, DIRTY)) == [
+        (1, UNREAD),
+        (2, UNREAD),
+    ]
 
 
 def test_an_empty_frame_passes_through_the_filter(spark: SparkSession) -> None:
-    assert frame(spark, "id int").filter(passes("id > 0")).count() == 0
+    assert first_fates(spark, "seconds > 0") == []
 
 
 # --- Deduplicate ---
 
 
-def duplicates(
-    rows: DataFrame, key: Sequence[str], buckets: Optional[Sequence[int]] = None
-) -> list[tuple[object, ...]]:
+def duplicates(rows: DataFrame, key: Sequence[str]) -> list[tuple[object, ...]]:
     """Partition, object and position of the rows that are duplicates by `key`."""
-    arranged = with_arrangement(rows, key, buckets or [1, 1], 2)
-    found = with_duplicates(arranged, key)
+    ordered = with_order(rows.withColumn(FATE, F.lit(PUBLISHED)), key)
+    found = with_duplicates(ordered.repartition(3, ORDER), key)
     assert found.count() == rows.count()
     return sorted_rows(found.filter(F.col(FATE) == DUPLICATE), PARTITION, OBJECT, POSITION)
 
@@ -125,13 +141,41 @@ def test_keys_of_equal_hash_are_told_apart(spark: SparkSession) -> None:
     rows = frame(
         spark, f"id string, {WHERE}", ("a", 0, 0, 0), ("b", 0, 0, 1), ("a", 0, 0, 2), ("b", 0, 0, 3)
     )  # fmt: skip
-    arranged = with_arrangement(rows, ["id"], [1], 1)
-    hashes = [name for name in arranged.columns if name not in rows.columns]
+    collided = rows.withColumn(FATE, F.lit(PUBLISHED)).withColumn(ORDER, F.lit(0).cast("long"))
 
-    collided = with_duplicates(arranged.withColumns({name: F.lit(0) for name in hashes}), ["id"])
+    found = with_duplicates(collided, ["id"])
 
-    found = sorted_rows(collided.filter(F.col(FATE) == DUPLICATE), "id", POSITION)
-    assert found == [("a", 2), ("b", 3)]
+    assert sorted_rows(found.filter(F.col(FATE) == DUPLICATE), "id", POSITION) == [
+        ("a", 2),
+        ("b", 3),
+    ]
+
+
+@pytest.mark.parametrize("fate", [FILTERED, UNREAD])
+def test_only_rows_to_be_published_are_duplicates_or_have_any(
+    spark: SparkSession, fate: int
+) -> None:
+    rows = frame(
+        spark, f"id string, {FATE} int, {WHERE}",
+        ("a", fate, 0, 0, 0), ("a", PUBLISHED, 0, 0, 1), ("a", fate, 0, 0, 2),
+    )  # fmt: skip
+
+    found = with_duplicates(with_order(rows, ["id"]), ["id"])
+
+    assert sorted_rows(found, POSITION, FATE) == [(0, fate), (1, PUBLISHED), (2, fate)]
+
+
+def test_rows_are_in_the_order_of_their_partitions(spark: SparkSession) -> None:
+    rows = frame(
+        spark, f"id string, {WHERE}",
+        *[(text, part, 0, 0) for part in (3, 0, 133_999_999, 1) for text in ("a", "b", None)],
+    )  # fmt: skip
+
+    ordered = with_order(rows.withColumn(FATE, F.lit(PUBLISHED)), ["id"]).orderBy(ORDER)
+
+    assert [row[PARTITION] for row in ordered.collect()] == [
+        part for part in (0, 1, 3, 133_999_999) for _ in range(3)
+    ]
 
 
 def test_zero_equals_minus_zero_and_not_a_number_equals_itself(spark: SparkSession) -> None:
@@ -140,7 +184,7 @@ def test_zero_equals_minus_zero_and_not_a_number_equals_itself(spark: SparkSessi
         spark, f"id double, {WHERE}", (0.0, 0, 0, 0), (-0.0, 0, 0, 1), (nan, 0, 0, 2), (nan, 0, 0, 3)
     )  # fmt: skip
 
-    assert duplicates(rows, ["id"], [64]) == [(0, 0, 1), (0, 0, 3)]
+    assert duplicates(rows, ["id"]) == [(0, 0, 1), (0, 0, 3)]
 
 
 @pytest.mark.parametrize("kind", ["binary", "date", "decimal(20,4)", "array<int>", "struct<a:int>"])
@@ -157,14 +201,6 @@ def test_a_key_may_be_of_any_type_that_compares(spark: SparkSession, kind: str) 
     assert duplicates(rows, ["id"]) == [(0, 0, 1)]
 
 
-def test_rows_of_equal_key_meet_however_many_files_a_partition_has(spark: SparkSession) -> None:
-    rows = frame(
-        spark, f"id int, {WHERE}", *[(n % 50, 0, 0, n) for n in range(100)], (1, 1, 1, 0)
-    )  # fmt: skip
-
-    assert duplicates(rows, ["id"], [7, 3]) == [(0, 0, n) for n in range(50, 100)]
-
-
 def test_without_a_key_nothing_is_a_duplicate(spark: SparkSession) -> None:
     rows = frame(spark, f"id string, {WHERE}", ("a", 0, 0, 0), ("a", 0, 0, 1))
 
@@ -176,11 +212,10 @@ def test_an_empty_frame_has_no_duplicates(spark: SparkSession) -> None:
 
 
 def test_deduplication_leaves_no_column_of_its_own(spark: SparkSession) -> None:
-    rows = frame(spark, f"id string, {WHERE}", ("a", 0, 0, 0))
+    rows = frame(spark, f"id string, {FATE} int, {WHERE}", ("a", PUBLISHED, 0, 0, 0))
 
     for key in (["id"], []):
-        found = with_duplicates(with_arrangement(rows, key, [1], 1), key)
-        assert set(found.columns) == {*rows.columns, FATE}
+        assert set(with_duplicates(with_order(rows, key), key).columns) == {*rows.columns, ORDER}
 
 
 # --- Join ---
@@ -327,6 +362,8 @@ def test_a_cast_that_fails_turns_the_row_away_with_what_was_found(spark: SparkSe
         ("string", "2024-02-30", "date"),
         ("string", "yes, no", "boolean"),
         ("string", "99999999999999999999", "bigint"),
+        ("double", "1.7", "int"),
+        ("decimal(10,3)", "1.239", "decimal(10,2)"),
     ],
 )
 def test_a_cast_never_overflows_or_cuts_text_short(
@@ -362,18 +399,6 @@ def test_a_long_value_is_cut_in_the_reason(spark: SparkSession) -> None:
     assert len(row[REASON]) < 200
 
 
-def test_a_required_column_that_is_null_turns_the_row_away(spark: SparkSession) -> None:
-    rows = fated(spark, "id int, title string", (1, "One"), (2, None))
-    published = Contract((Column("id", "int"), Column("title", "string", nullable=False)))
-
-    cleaned = clean(rows, NO_CLEANING, published)
-
-    assert sorted_rows(cleaned, "id", FATE, REASON) == [
-        (1, PUBLISHED, None),
-        (2, REJECTED, "title: required, but null after cleaning"),
-    ]
-
-
 @pytest.mark.parametrize("fate", [DUPLICATE, DROPPED, REJECTED])
 def test_cleaning_does_not_change_a_fate_that_is_sealed(spark: SparkSession, fate: int) -> None:
     rows = fated(spark, "id int, v string", (1, "x")).withColumn(FATE, F.lit(fate))
@@ -382,6 +407,14 @@ def test_cleaning_does_not_change_a_fate_that_is_sealed(spark: SparkSession, fat
     cleaned = clean(rows, CleanSpec(None, (), {}, {"v": "int"}), published)
 
     assert sorted_rows(cleaned, FATE) == [(fate,)]
+
+
+def test_a_cast_that_no_value_survives_is_refused_in_words(spark: SparkSession) -> None:
+    rows = fated(spark, "id int", (1,)).withColumn("day", F.lit("2024-05-01").cast("date"))
+    published = Contract((Column("id", "int"), Column("day", "int")))
+
+    with pytest.raises(SpecError, match="cast: column `day` is date, .*become int"):
+        clean(rows, CleanSpec(None, (), {}, {"day": "int"}), published)
 
 
 def test_drops_come_before_renames_and_renames_before_casts(spark: SparkSession) -> None:
@@ -438,6 +471,21 @@ def test_a_named_transform_works_on_the_joined_rows(
     cleaned = transformed(rows, Contract((Column("id", "int"), Column("title", "string"))))
 
     assert sorted_rows(cleaned, "id", "title") == [(1, "ONE"), (2, None)]
+
+
+def test_a_null_that_a_named_transform_leaves_in_a_required_column_turns_the_row_away(
+    spark: SparkSession, tidying: ModuleType
+) -> None:
+    tidying.tidy = lambda df: df.withColumn("title", F.nullif("title", F.lit("")))  # type: ignore[attr-defined]
+    rows = fated(spark, "id int, title string", (1, "One"), (2, ""))
+    published = Contract((Column("id", "int"), Column("title", "string", nullable=False)))
+
+    cleaned = transformed(rows, published)
+
+    assert sorted_rows(cleaned, "id", FATE, REASON) == [
+        (1, PUBLISHED, None),
+        (2, REJECTED, "title: required, but null after cleaning"),
+    ]
 
 
 def test_a_named_transform_that_loses_the_lakes_columns_is_refused(

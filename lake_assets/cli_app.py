@@ -1,0 +1,58 @@
+"""What the commands of `lake` share: the application, and how an error ends a command.
+
+The commands themselves are in `cli_look.py` and `cli_change.py`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Annotated, ParamSpec
+
+import typer
+
+from resources.browse import Published
+from resources.catalog.local import LocalCatalog
+from resources.settings import load_settings
+from resources.storage import Storage, open_storage
+from spark.errors import LakeError
+
+P = ParamSpec("P")
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Tables of the lake that LAKE_ROOT names (default .lake/lake): look, query, materialize.",
+)
+
+TableName = Annotated[str, typer.Argument(metavar="TABLE", help="A table's name.")]
+
+
+def command(run: Callable[P, None]) -> Callable[P, None]:
+    """A command that ends an expected error with its words and exit code 1, not a traceback."""
+
+    @functools.wraps(run)
+    def readable(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            run(*args, **kwargs)
+        except LakeError as error:
+            typer.echo(f"lake: {error}", err=True)
+            raise typer.Exit(1) from error
+
+    return app.command()(readable)
+
+
+def storage() -> Storage:
+    """The lake that the settings name."""
+    return open_storage(load_settings().root)
+
+
+def catalog() -> LocalCatalog:
+    """Its catalog."""
+    return LocalCatalog(load_settings().root)
+
+
+def location(found: Published) -> str:
+    """Where a table's files lie, as an address."""
+    return storage().uri(f"refined/{found.entry.name}")

@@ -1,0 +1,184 @@
+"""Materializing a declared table from a shell, through Dagster: what the UI does, in one process.
+
+Here live the choice of partitions that need it, the runs in the instance that the UI shows, and
+their progress on the terminal. What the assets do belongs to `lake_assets/assets`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from lake_assets.cli_print import say
+from lake_assets.declared import Declared, declaration_errors, declared_table
+from lake_assets.definitions import defs
+from lake_assets.progress import LOGGERS, RUN_CONFIG, Steps, noise_in, showing
+from resources.errors import AuditFailed
+from resources.lake import Lake
+from resources.raw import RawPartition
+from resources.settings import Settings, load_settings
+from spark.errors import LakeError
+
+_PROJECT = Path(__file__).resolve().parents[1]
+_ONE = "dagster/partition"
+_FIRST, _LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+class RunFailed(LakeError):
+    """A run of Dagster that failed otherwise than by an error of the project's own."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which partitions: from `first` to `last`, or wherever there is something where None."""
+
+    first: str | None = None
+    last: str | None = None
+    everything: bool = False
+
+    @staticmethod
+    def of(partition: str | None, partitions: str | None, *, everything: bool) -> Wanted:
+        """As the command line says it: one partition, or a range `FIRST...LAST`."""
+        if partitions is None:
+            return Wanted(partition, partition, everything)
+        first, _, last = partitions.partition("...")
+        return Wanted(first.strip(), last.strip() or first.strip(), everything)
+
+
+def materialize_table(name: str, wanted: Wanted) -> list[str]:
+    """Take snapshots of the references, then materialize what changed; returns these partitions.
+
+    Raises `AuditFailed` when nothing was published because of an audit, and the error of whichever
+    step failed otherwise. The runs are in the instance of `dagster_home`, where the UI shows them.
+    """
+    settings = load_settings()
+    home = dagster_home(settings)
+    with noise_in(home / "lake.log"):
+        declared = declared_table(name)
+        with dg.DagsterInstance.get() as instance:
+            runs = Runs(_with_progress(), instance)
+            return _materialize(runs, Lake(settings), declared, wanted)
+
+
+def dagster_home(settings: Settings) -> Path:
+    """The folder of Dagster's instance: DAGSTER_HOME, or `dagster` beside the lake; made if needed."""
+    beside = Path(settings.root.removeprefix("file://")).resolve().parent / "dagster"
+    home = Path(os.environ.get("DAGSTER_HOME") or beside).resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    ours = _PROJECT / "scripts" / "dagster.yaml"
+    if not (home / "dagster.yaml").exists() and ours.is_file():
+        shutil.copyfile(ours, home / "dagster.yaml")
+    os.environ["DAGSTER_HOME"] = str(home)
+    return home
+
+
+def asked_for(declared: Declared, wanted: Wanted) -> list[str]:
+    """The partitions that are named, or all; raises `DeclarationError` for what is none."""
+    if wanted.first is None or wanted.last is None:
+        return declared.keys()
+    return declared.between(wanted.first, wanted.last)
+
+
+def changed(lake: Lake, declared: Declared, wanted: Wanted) -> list[str]:
+    """The partitions to materialize, in order: those asked for, without those that are current."""
+    table = declared.table
+    has_table = any(each.name == table.name for each in lake.catalog.tables())
+    pointers = lake.catalog.pointers(table.name) if has_table else {}
+    listed = lake.raw(table, asked_for(declared, wanted))
+    is_named = wanted.first is not None
+    found = [each for each in listed if is_named or each.objects or each.key in pointers]
+    if wanted.everything:
+        return [each.key for each in found]
+
+    def is_current(raw: RawPartition) -> bool:
+        pointer = pointers.get(raw.key)
+        return pointer is not None and pointer.inputs == lake.inputs(table, raw)
+
+    return [each.key for each in found if not is_current(each)]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Runs of the code location in this process, one after the other."""
+
+    definitions: dg.Definitions
+    instance: dg.DagsterInstance
+
+    def run(self, assets: Sequence[dg.AssetKey], keys: Sequence[str] = ()) -> None:
+        """Materialize assets for one partition or a contiguous range; raises if that fails."""
+        steps = Steps()
+        with showing(steps):
+            result = self.definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+                instance=self.instance,
+                asset_selection=assets,
+                tags=_partition_tags(keys),
+                run_config=RUN_CONFIG,
+                raise_on_error=False,
+            )
+        if not result.success:
+            raise _failure(result, steps)
+
+
+def _with_progress() -> dg.Definitions:
+    with declaration_errors():
+        return dg.Definitions.merge(defs(), dg.Definitions(loggers=LOGGERS))
+
+
+def _materialize(runs: Runs, lake: Lake, declared: Declared, wanted: Wanted) -> list[str]:
+    table = declared.table
+    asked_for(declared, wanted)
+    references = [dg.AssetKey(["reference", join.reference.name]) for join in table.joins]
+    if references:
+        runs.run(references)
+    keys = changed(lake, declared, wanted)
+    if not keys:
+        say(f"Nothing to do: every partition of {table.name} is made from what is there now.")
+    assets = [dg.AssetKey([kind, table.name]) for kind in ("raw", "refined", "catalog")]
+    partitioned = declared.partitions is not None
+    for each in _contiguous(declared.keys(), keys):
+        if partitioned:
+            say(f"{table.name}: " + (each[0] if len(each) == 1 else f"{each[0]} to {each[-1]}"))
+        runs.run(assets, each if partitioned else [])
+    return keys
+
+
+def _partition_tags(keys: Sequence[str]) -> dict[str, str]:
+    """The tags by which Dagster knows a run's partitions."""
+    if len(keys) > 1:
+        return {_FIRST: keys[0], _LAST: keys[-1]}
+    return {_ONE: keys[0]} if keys else {}
+
+
+def _contiguous(all_keys: Sequence[str], keys: Sequence[str]) -> Iterator[list[str]]:
+    """Some of the keys, in stretches without gaps: one run each."""
+    place = {key: number for number, key in enumerate(all_keys)}
+    stretch: list[str] = []
+    for key in keys:
+        if stretch and place[key] != place[stretch[-1]] + 1:
+            yield stretch
+            stretch = []
+        stretch.append(key)
+    if stretch:
+        yield stretch
+
+
+def _failure(result: dg.ExecuteInProcessResult, steps: Steps) -> LakeError:
+    """What went wrong in a run, in the words of whatever raised it."""
+    log = f"Log: {os.environ['DAGSTER_HOME']}/lake.log; run {result.run_id} in the UI."
+    if steps.failures:
+        return RunFailed("\n".join([*steps.failures, log]))
+    findings = [
+        str(each.metadata["findings"].value)
+        for each in result.get_asset_check_evaluations()
+        if not each.passed and "findings" in each.metadata
+    ]
+    if findings:
+        return AuditFailed(
+            "\n".join(["the audit failed, and nothing of this run was published:", *findings])
+        )
+    return RunFailed(f"the run failed before its first step. {log}")

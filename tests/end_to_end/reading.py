@@ -1,0 +1,38 @@
+"""A process that queries the table all the while and prints, at the end, everything it ever saw.
+
+`python reading.py ROOT` says `reading` once it does, and ends when its standard input does.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import sys
+from pathlib import Path
+
+from spark.errors import LakeError
+from tests.end_to_end.plays import seen
+from tests.workshop import Workshop
+
+
+def main(root: Path) -> None:
+    """Collect the distinct states of each partition, and every error."""
+    lake = Workshop(root).lake
+    states: dict[str, set[tuple[int, str]]] = {}
+    errors: list[str] = []
+    queries = 0
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        try:
+            for key, state in seen(lake).items():
+                states.setdefault(key, set()).add(state)
+        except LakeError as error:
+            errors.append(str(error))
+        queries += 1
+        if queries == 1:
+            print("reading", flush=True)
+    found = {key: sorted(each) for key, each in states.items()}
+    print(json.dumps({"queries": queries, "states": found, "errors": errors}), flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
