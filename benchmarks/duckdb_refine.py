@@ -161,6 +161,7 @@ def _ledger(cursor: duckdb.DuckDBPyConnection) -> Figures:
 
 
 def main() -> None:
+    """Refine once and print the seconds and the ledger."""
     parser = argparse.ArgumentParser(description="Refine activity events with DuckDB.")
     parser.add_argument("raw", type=Path)
     parser.add_argument("output", type=Path, help="a folder that is not there yet")

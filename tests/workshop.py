@@ -113,7 +113,11 @@ class Workshop:
             tags["dagster/asset_partition_range_start"] = span[0]
             tags["dagster/asset_partition_range_end"] = span[1]
         return dg.materialize(
-            [each for each in self.definitions.assets or [] if isinstance(each, dg.AssetsDefinition)],
+            [
+                each
+                for each in self.definitions.assets or []
+                if isinstance(each, dg.AssetsDefinition)
+            ],
             resources=lake_resources(self.settings),
             instance=self.instance,
             selection=None

@@ -136,7 +136,7 @@ def interrupt(make: Callable[[int], Workshop], stride: int) -> None:
         workshop, version = make(moment), VERSIONS[number % 2]
         code, effect = run_killed(workshop, version, moment)
         after_kill = look(workshop)
-        again, _ = in_child(lambda tell, w=workshop, v=version: run(w, v))  # type: ignore[misc]
+        again, _ = in_child(lambda _, w=workshop, v=version: run(w, v))  # type: ignore[misc]
         outcome = {
             "moment": moment,
             "effect": effect,
@@ -173,17 +173,17 @@ def main(root: Path, mode: str) -> None:
 
         def make(moment: int) -> Workshop:
             workshop = Workshop(root / str(moment))
-            in_child(lambda tell: workshop.have_songs())
+            in_child(lambda _: workshop.have_songs())
             return workshop
 
         interrupt(make, stride=3)
         return
     workshop = Workshop(root)
-    in_child(lambda tell: workshop.have_songs())
+    in_child(lambda _: workshop.have_songs())
     if mode == "race":
         race(workshop, rounds=12)
     else:
-        interrupt(lambda moment: workshop, stride=1)
+        interrupt(lambda _: workshop, stride=1)
 
 
 if __name__ == "__main__":

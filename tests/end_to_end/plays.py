@@ -6,6 +6,7 @@ No test and nothing of how runs are started lives here.
 from __future__ import annotations
 
 from collections.abc import Mapping
+
 from resources.catalog.query import run_sql
 from resources.lake import Lake
 from tests.workshop import PyArrowCompute, Row, Workshop
@@ -75,4 +76,3 @@ def expected(version: str, scratch: Workshop) -> Seen:
     scratch.lake.refine(PyArrowCompute(rows), scratch.table, HOURS)
     scratch.lake.publish(scratch.table, HOURS)
     return seen(scratch.lake)
-

@@ -170,9 +170,7 @@ SPARK_MOMENTS = {
 
 
 @pytest.fixture(scope="module")
-def songs_database(
-    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def songs_database(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with the songs, loaded once."""
     workshop = Workshop(tmp_path_factory.mktemp("songs"))
     load_songs(spark, workshop, [])

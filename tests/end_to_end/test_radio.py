@@ -159,4 +159,3 @@ def total(ledgers: list[dict[str, int | dict[str, int]]], name: str, within: str
     """The sum of one figure over several ledgers."""
     figures = [each[name] for each in ledgers]
     return sum(each.get(within, 0) if isinstance(each, dict) else each for each in figures)
-

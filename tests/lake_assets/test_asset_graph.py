@@ -154,4 +154,3 @@ def test_refined_changes_its_code_version_with_the_rules_and_not_with_the_words(
         ("seconds, type: int", "seconds, type: bigint"),
     ]:
         assert code_version(PLAYS.replace(old, new)) != original
-

@@ -39,7 +39,11 @@ def test_a_reference_that_another_declaration_declares_is_joined_by_name(
 
     assert keys(definitions) == {
         "reference/songs",
-        *(f"{kind}/{table}" for kind in ("raw", "refined", "catalog") for table in ("plays", "likes")),
+        *(
+            f"{kind}/{table}"
+            for kind in ("raw", "refined", "catalog")
+            for table in ("plays", "likes")
+        ),
     }
     refined = definitions.resolve_asset_graph().get(dg.AssetKey(["refined", "likes"]))
     assert refined.parent_keys == {

@@ -18,11 +18,9 @@ from spark.ledger import Ledger
 CONTRACT = Contract(
     (Column("id", "string", nullable=False), Column("n", "int"), Column("at", "timestamp"))
 )
-SCHEMA = pa.schema(
-    [("id", pa.string()), ("n", pa.int32()), ("at", pa.timestamp("us", tz="UTC"))]
-)
+SCHEMA = pa.schema([("id", pa.string()), ("n", pa.int32()), ("at", pa.timestamp("us", tz="UTC"))])
 DIRECTORY = "refined/plays/attempt=1/dt=2024-05-01"
-ROWS = [{"id": "a", "n": 1}, {"id": "b", "n": None}]
+ROWS: list[dict[str, object]] = [{"id": "a", "n": 1}, {"id": "b", "n": None}]
 
 
 @pytest.fixture
@@ -89,7 +87,9 @@ def test_a_file_without_rows_is_held_to_the_contract_too(storage: FolderStorage)
 @pytest.mark.parametrize(
     ("schema", "sentence"),
     [
-        pytest.param(SCHEMA.remove(1), "Column `n`: expected int, found no such column", id="missing"),
+        pytest.param(
+            SCHEMA.remove(1), "Column `n`: expected int, found no such column", id="missing"
+        ),
         pytest.param(
             SCHEMA.append(pa.field("x", pa.int32())),
             "Column `x`: expected no such column, found int",

@@ -75,7 +75,7 @@ def test_every_refine_is_an_attempt_of_its_own(workshop: Workshop) -> None:
 def test_a_refine_before_the_reference_is_refused_with_what_to_do(tmp_path: Path) -> None:
     workshop = Workshop(tmp_path)
 
-    with pytest.raises(StorageError, match="reference/songs has never been materialized.*first"):
+    with pytest.raises(StorageError, match=r"reference/songs has never been materialized.*first"):
         refine(workshop, PyArrowCompute(), FIVE)
 
 
@@ -260,7 +260,7 @@ def test_rows_that_a_query_does_not_find_are_rolled_back(
     refine(workshop, PyArrowCompute({FIVE: [ALPHA]}), FIVE)
     workshop.lake.publish(workshop.table, [FIVE])
     refine(workshop, PyArrowCompute({FIVE: [ALPHA, BETA]}), FIVE)
-    monkeypatch.setattr(workshop.lake, "published_rows", lambda table: {})
+    monkeypatch.setattr(workshop.lake, "published_rows", lambda _: {})
 
     with pytest.raises(CatalogError, match="2 rows were published, a query counts 0"):
         workshop.lake.publish(workshop.table, [FIVE])
@@ -272,7 +272,7 @@ def test_a_partition_published_for_the_first_time_is_withdrawn_when_it_cannot_be
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refine(workshop, PyArrowCompute({FIVE: [ALPHA]}), FIVE)
-    monkeypatch.setattr(workshop.lake, "published_rows", lambda table: {})
+    monkeypatch.setattr(workshop.lake, "published_rows", lambda _: {})
 
     with pytest.raises(CatalogError, match="1 rows were published, a query counts 0"):
         workshop.lake.publish(workshop.table, [FIVE])
@@ -286,7 +286,7 @@ def test_publishing_again_what_cannot_be_read_back_does_not_roll_back_what_was_w
     for row in (ALPHA, BETA):
         refine(workshop, PyArrowCompute({FIVE: [row]}), FIVE)
         workshop.lake.publish(workshop.table, [FIVE])
-    monkeypatch.setattr(workshop.lake, "published_rows", lambda table: {})
+    monkeypatch.setattr(workshop.lake, "published_rows", lambda _: {})
 
     with pytest.raises(CatalogError):
         workshop.lake.publish(workshop.table, [FIVE])
@@ -344,7 +344,7 @@ def test_the_same_content_of_a_reference_is_the_same_version(workshop: Workshop)
 
 def test_a_snapshot_that_wrote_nothing_it_reports_is_refused(workshop: Workshop) -> None:
     class Forgetful(PyArrowCompute):
-        def snapshot(self, *arguments: object) -> SnapshotReport:
+        def snapshot(self, *_: object) -> SnapshotReport:
             return SnapshotReport("songs", "new", 1, written=True, directory="version=new-1")
 
     reference = workshop.table.joins[0].reference

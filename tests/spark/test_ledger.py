@@ -29,7 +29,11 @@ def test_every_fate_counts_once_and_unmatched_is_no_fate() -> None:
 
 @pytest.mark.parametrize(
     ("read", "accounted"),
-    [(22, "21 are accounted for"), (20, "21 are accounted for"), (1_000_000, "1,000,000 documents")],
+    [
+        (22, "21 are accounted for"),
+        (20, "21 are accounted for"),
+        (1_000_000, "1,000,000 documents"),
+    ],
 )
 def test_a_document_too_few_or_too_many_is_an_imbalance(read: int, accounted: str) -> None:
     uneven = Ledger(**{**vars(EVEN), "documents": read})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from types import ModuleType
-from typing import Optional
 
 import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
@@ -65,7 +64,7 @@ def sorted_rows(df: DataFrame, *names: str) -> list[tuple[object, ...]]:
 
 
 def first_fates(
-    spark: SparkSession, row_filter: Optional[str], *rows: tuple[int, Optional[int], int]
+    spark: SparkSession, row_filter: str | None, *rows: tuple[int, int | None, int]
 ) -> list[tuple[object, ...]]:
     """Identifier and fate of rows of an identifier, seconds and a kind."""
     read = frame(spark, f"id int, seconds int, {KIND} int", *rows)
@@ -75,7 +74,11 @@ def first_fates(
 def test_a_row_that_the_filter_cannot_decide_does_not_pass(spark: SparkSession) -> None:
     rows = ((1, 10, SINGLE), (2, 0, SINGLE), (3, None, SINGLE))
 
-    assert first_fates(spark, "seconds > 0", *rows) == [(1, PUBLISHED), (2, FILTERED), (3, FILTERED)]
+    assert first_fates(spark, "seconds > 0", *rows) == [
+        (1, PUBLISHED),
+        (2, FILTERED),
+        (3, FILTERED),
+    ]
 
 
 def test_without_a_filter_every_row_passes(spark: SparkSession) -> None:
@@ -295,7 +298,9 @@ def test_a_duplicate_stays_one_whatever_it_finds(spark: SparkSession, unmatched:
 def test_several_joins_mark_a_bit_each_and_the_first_decides(spark: SparkSession) -> None:
     rows = fated(spark, "id int, song int, band int", (1, 7, 7), (2, 7, 8), (3, 8, 7), (4, 8, 8))
     songs = frame(spark, "song_id int, title string", (7, "Seven"))
-    band_join = JoinSpec("bands", "", SONGS, {"band": "song_id"}, {"title": "band_name"}, "quarantine")
+    band_join = JoinSpec(
+        "bands", "", SONGS, {"band": "song_id"}, {"title": "band_name"}, "quarantine"
+    )
 
     joined = rows.transform(with_reference, songs, song_join("drop"), 0).transform(
         with_reference, songs.alias("bands"), band_join, 1
@@ -413,7 +418,7 @@ def test_a_cast_that_no_value_survives_is_refused_in_words(spark: SparkSession) 
     rows = fated(spark, "id int", (1,)).withColumn("day", F.lit("2024-05-01").cast("date"))
     published = Contract((Column("id", "int"), Column("day", "int")))
 
-    with pytest.raises(SpecError, match="cast: column `day` is date, .*become int"):
+    with pytest.raises(SpecError, match=r"cast: column `day` is date, .*become int"):
         clean(rows, CleanSpec(None, (), {}, {"day": "int"}), published)
 
 
@@ -493,7 +498,7 @@ def test_a_named_transform_that_loses_the_lakes_columns_is_refused(
 ) -> None:
     tidying.tidy = lambda df: df.select("id")  # type: ignore[attr-defined]
 
-    with pytest.raises(SpecError, match="lost the columns .*_lake_fate.*withColumn"):
+    with pytest.raises(SpecError, match=r"lost the columns .*_lake_fate.*withColumn"):
         transformed(fated(spark, "id int", (1,)), NOTHING)
 
 
@@ -503,7 +508,7 @@ def test_a_named_transform_that_loses_a_published_column_is_refused_in_words(
     tidying.tidy = lambda df: df.drop("title")  # type: ignore[attr-defined]
     published = Contract((Column("id", "int"), Column("title", "string")))
 
-    with pytest.raises(SpecError, match="tidying_of_a_test:tidy.*title"):
+    with pytest.raises(SpecError, match=r"tidying_of_a_test:tidy.*title"):
         transformed(fated(spark, "id int, title string", (1, "one")), published)
 
 
@@ -513,7 +518,7 @@ def test_a_named_transform_that_loses_a_published_column_is_refused_in_words(
 def test_a_named_transform_that_cannot_be_loaded_is_refused(
     spark: SparkSession, function: str
 ) -> None:
-    with pytest.raises(SpecError, match="cannot be loaded .*expected 'module:function'"):
+    with pytest.raises(SpecError, match=r"cannot be loaded .*expected 'module:function'"):
         clean(
             fated(spark, "id int", (1,)),
             CleanSpec(TransformSpec(function), (), {}, {}),

@@ -11,9 +11,7 @@ import dataclasses
 import gzip
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Optional
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
@@ -147,7 +145,10 @@ def raw_objects(folder: Path) -> list[RawObject]:
 
 
 def published() -> Contract:
-    joined = (*RAW.columns, *(dataclasses.replace(SONGS.column(n), name=a) for n, a in TAKEN.items()))
+    joined = (
+        *RAW.columns,
+        *(dataclasses.replace(SONGS.column(n), name=a) for n, a in TAKEN.items()),
+    )
     kept = Contract(joined).without(["to_drop"])
     return kept.renamed({"to_cast": "an_int_from_text"}).with_types({"an_int_from_text": "int"})
 
@@ -167,8 +168,12 @@ def specification(folder: Path, songs: Path, unmatched: str) -> RefineSpec:
         raw=RawSpec("json", RAW),
         row_filter="an_int IS NULL OR an_int <> 0",
         deduplicate=("id",),
-        joins=(JoinSpec("songs", f"file://{songs}", SONGS, {"song_id": "song_id"}, TAKEN, unmatched),),
-        clean=CleanSpec(None, ("to_drop",), {"to_cast": "an_int_from_text"}, {"an_int_from_text": "int"}),
+        joins=(
+            JoinSpec("songs", f"file://{songs}", SONGS, {"song_id": "song_id"}, TAKEN, unmatched),
+        ),
+        clean=CleanSpec(
+            None, ("to_drop",), {"to_cast": "an_int_from_text"}, {"an_int_from_text": "int"}
+        ),
         published=published(),
         output=f"file://{folder}/refined",
         quarantine=f"file://{folder}/quarantine",
@@ -183,13 +188,18 @@ class Refined:
     folder: Path
     spec: RefineSpec
 
+    @property
+    def rows(self) -> Path:
+        """Where the first partition's published rows lie."""
+        return self.folder / "refined" / self.report.partitions[0].directory
+
 
 @pytest.fixture(scope="module", params=["keep", "quarantine", "drop"])
 def refined(
     request: pytest.FixtureRequest,
     spark: SparkSession,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Refined]:
+) -> Refined:
     """A refine for each choice of what becomes of unmatched rows."""
     folder = tmp_path_factory.mktemp(request.param)
     songs = folder / "songs"
@@ -199,7 +209,7 @@ def refined(
     typed.coalesce(1).write.parquet(str(songs))
     spec = specification(folder, songs, request.param)
     again = RefineSpec.from_json(spec.to_json())
-    yield Refined(run_refine(spark, again), folder, spec)
+    return Refined(run_refine(spark, again), folder, spec)
 
 
 def lines(rows: DataFrame, *names: str) -> list[str]:
@@ -238,13 +248,13 @@ def choice(refined: Refined) -> str:
 def test_published_rows_are_the_same_everywhere(
     spark: SparkSession, refined: Refined, out: Path
 ) -> None:
-    rows = spark.read.schema(refined.spec.published.spark_schema()).parquet(
-        str(refined.folder / "refined")
-    )
+    rows = spark.read.schema(refined.spec.published.spark_schema()).parquet(str(refined.rows))
 
     found = lines(rows)
 
-    (out / f"published_{choice(refined)}.jsonl").write_text("\n".join(found) + "\n", encoding="utf-8")
+    (out / f"published_{choice(refined)}.jsonl").write_text(
+        "\n".join(found) + "\n", encoding="utf-8"
+    )
     by_id = {row["id"]: row for row in (json.loads(line) for line in found)}
     assert len(by_id) == len(found)
     assert by_id.keys() >= {"full", "packed", "line 2", "an array"} - _unmatched(refined)
@@ -266,7 +276,7 @@ def _unmatched(refined: Refined) -> set[str]:
 def test_parquet_types_are_the_same_everywhere(
     spark: SparkSession, refined: Refined, out: Path
 ) -> None:
-    (schema,) = parquet_schemas(spark, refined.folder / "refined")
+    (schema,) = parquet_schemas(spark, refined.rows)
 
     (out / f"schema_{choice(refined)}.txt").write_text(schema, encoding="utf-8")
     for expected in (
@@ -289,7 +299,9 @@ def test_quarantined_documents_are_the_same_everywhere(
 
     found = lines(rows, "source_object", "document", "reason")
 
-    (out / f"quarantine_{choice(refined)}.jsonl").write_text("\n".join(found) + "\n", encoding="utf-8")
+    (out / f"quarantine_{choice(refined)}.jsonl").write_text(
+        "\n".join(found) + "\n", encoding="utf-8"
+    )
     (out / f"quarantine_schema_{choice(refined)}.txt").write_text(
         "\n".join(parquet_schemas(spark, folder)), encoding="utf-8"
     )
@@ -315,18 +327,14 @@ def test_ledgers_are_the_same_everywhere_and_account_for_everything(
     assert full.documents == full.accounted
     assert full.duplicates == 1 + _torn(spark, refined)
     assert full.filtered == 1
-    assert full.published == _count(spark, refined.folder / "refined")
+    assert full.published == _count(spark, refined.rows)
     assert sum(full.quarantined.values()) == _count(spark, refined.folder / "quarantine")
     assert bool(full.dropped) == (choice(refined) == "drop")
 
 
 def _torn(spark: SparkSession, refined: Refined) -> int:
     """Equal documents of the torn object that could be read, but for the first."""
-    report: Optional[int] = None
-    rows = spark.read.parquet(str(refined.folder / "refined"))
-    if rows.filter("id = 'torn'").count():
-        report = 8
-    return report or 0
+    return 8 if spark.read.parquet(str(refined.rows)).filter("id = 'torn'").count() else 0
 
 
 def _count(spark: SparkSession, folder: Path) -> int:

@@ -1,0 +1,129 @@
+"""Run the benchmarks: `make bench`, or `make bench ARGS="refine_2m overhead"`.
+
+Each figure is a line `name value`. Ratios are of runs that took turns on the same machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from benchmarks import datasets, duckdb_refine, lake_refine, notebook_refine, runs
+
+Figures = Iterator[tuple[str, float]]
+ROUNDS = {"2m": 5, "24m": 2}
+
+
+def refine_over_duckdb(size: str) -> Figures:
+    """Refine on a warm session against DuckDB, in turns."""
+    spark = lake_refine.session()
+    reference = lake_refine.write_reference(spark)
+    for _ in range(3):
+        lake_refine.timed(spark, "2m", reference)
+    pairs = [
+        (lake_refine.timed(spark, size, reference), _duckdb(size)) for _ in range(ROUNDS[size])
+    ]
+    yield f"refine_{size}_seconds", statistics.median(ours for ours, _ in pairs)
+    yield f"duckdb_{size}_seconds", statistics.median(theirs for _, theirs in pairs)
+    yield f"refine_{size}_over_duckdb", statistics.median(ours / theirs for ours, theirs in pairs)
+
+
+def refine_over_notebook() -> Figures:
+    """Refine against the notebook's script, in turns, on one warm session."""
+    spark = lake_refine.session()
+    reference = lake_refine.write_reference(spark)
+    _notebook("2m", reference)
+    lake_refine.timed(spark, "2m", reference)
+    pairs = [
+        (lake_refine.timed(spark, "2m", reference), _notebook("2m", reference))
+        for _ in range(ROUNDS["2m"])
+    ]
+    yield "notebook_2m_seconds", statistics.median(theirs for _, theirs in pairs)
+    yield "refine_over_notebook", statistics.median(ours / theirs for ours, theirs in pairs)
+
+
+def memory_growth() -> Figures:
+    """The peak of a fresh process at 24 million events over that at 2.4 million."""
+    peaks = {size: _peak_bytes(size) for size in ("2m", "24m")}
+    for size, peak in peaks.items():
+        yield f"peak_{size}_mib", peak / 2**20
+    yield "memory_growth", peaks["24m"] / peaks["2m"]
+
+
+def single_runs_over_range() -> Figures:
+    """168 runs of one hour over one run of 168 hours."""
+    return runs.single_runs_over_range(lake_refine.session())
+
+
+def overhead() -> Figures:
+    """What the audit, publishing and Dagster add to the Spark job for one small hour."""
+    return runs.overhead_seconds(lake_refine.session())
+
+
+BENCHMARKS: dict[str, Callable[[], Figures]] = {
+    "refine_2m": lambda: refine_over_duckdb("2m"),
+    "refine_over_notebook": refine_over_notebook,
+    "overhead": overhead,
+    "single_runs": single_runs_over_range,
+    "refine_24m": lambda: refine_over_duckdb("24m"),
+    "memory_growth": memory_growth,
+}
+
+
+def _duckdb(size: str) -> float:
+    raw, output = datasets.events(size), datasets.home() / "duckdb-out"
+    shutil.rmtree(output, ignore_errors=True)
+    began = time.perf_counter()
+    duckdb_refine.refine(raw, output)
+    seconds = time.perf_counter() - began
+    shutil.rmtree(output)
+    return seconds
+
+
+def _notebook(size: str, reference: str) -> float:
+    raw, output = datasets.lines(size), datasets.home() / "notebook-out"
+    shutil.rmtree(output, ignore_errors=True)
+    began = time.perf_counter()
+    notebook_refine.refine(lake_refine.session(), raw, reference, output)
+    seconds = time.perf_counter() - began
+    shutil.rmtree(output)
+    return seconds
+
+
+def _peak_bytes(size: str) -> int:
+    datasets.events(size)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "benchmarks.lake_refine", size],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    line = next(line for line in done.stdout.splitlines() if "peak_bytes" in line)
+    return int(line.split()[1])
+
+
+def main() -> None:
+    """Run the named benchmarks, or all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    names = parser.parse_args().names or list(BENCHMARKS)
+    unknown = set(names) - set(BENCHMARKS)
+    if unknown:
+        parser.error(
+            f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}"
+        )
+    print(f"# {os.cpu_count()} cores, Python {platform.python_version()}", flush=True)
+    for name in names:
+        for figure, value in BENCHMARKS[name]():
+            print(f"{figure} {value:.3g}" if value < 100 else f"{figure} {value:.0f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
