@@ -2,9 +2,9 @@
 
 Here lives the plan that was the fastest of those tried: two workers, an hour at a time, so that an
 hour's documents and its hash tables stay in the cache. Reading everything into one table first, then
-one `COPY … PARTITION_BY`, takes the same time at 2.4 million events and more memory. `read_json` cannot
-skip a malformed document unless there is one a line, hence the split by text. Nothing of this project's
-pipeline is imported.
+one `COPY … PARTITION_BY`, takes the same time at 2.4 million events and more memory. `read_json`
+cannot skip a malformed document unless there is one a line, hence the split by text. Nothing of this
+project's pipeline is imported.
 
     python -m benchmarks.duckdb_refine lake/raw/activity out
 """
@@ -31,14 +31,14 @@ COLUMNS = {
     "track_id": "INTEGER",
     "activity_type": "VARCHAR",
 }
-# Decompressed over compressed size of an object is below this; DuckDB wants the longest line beforehand.
+# Decompressed over compressed size stays below this; DuckDB wants the longest line beforehand.
 INFLATION = 12
 WORKERS = 2
 
 
 @dataclass(frozen=True)
 class Figures:
-    """An hour's ledger: read = published + quarantined + duplicates. `unmatched` is part of published."""
+    """An hour's ledger: read = published + quarantined + duplicates; published has the unmatched."""
 
     read: int
     published: int
@@ -79,8 +79,11 @@ def _refine_hour(
     cursor.execute(
         """
         CREATE OR REPLACE TEMP TABLE again AS
-        SELECT unnest(list_sort(list({'object': filename, 'position': position}))[2:], recursive := true)
-        FROM documents WHERE reason IS NULL GROUP BY uuid HAVING count(*) > 1
+        SELECT unnest(later, recursive := true) FROM (
+            SELECT list_sort(list({'object': filename, 'position': position}))[2:] AS later
+            FROM documents
+            WHERE reason IS NULL GROUP BY uuid HAVING count(*) > 1
+        )
         """
     )
     (output / "refined" / partition).mkdir(parents=True)
@@ -103,7 +106,8 @@ def _refine_hour(
             COPY (
                 SELECT document, reason, filename AS object, position
                 FROM documents WHERE reason IS NOT NULL
-            ) TO '{output}/quarantine/{partition}/part-0.parquet' (FORMAT parquet, COMPRESSION snappy)
+            ) TO '{output}/quarantine/{partition}/part-0.parquet'
+            (FORMAT parquet, COMPRESSION snappy)
             """
         )
     return figures
@@ -112,7 +116,7 @@ def _refine_hour(
 def _read(cursor: duckdb.DuckDBPyConnection, objects: Sequence[Path]) -> None:
     """Split, parse and type an hour's objects into the table `documents`.
 
-    A document is quarantined as DuckDB's own casts see it: a value that does not fit comes out null.
+    Wrong types are those that DuckDB's own casts refuse: a value that does not fit comes out null.
     """
     structure = "{" + ", ".join(f'"{name}": "{type_}"' for name, type_ in COLUMNS.items()) + "}"
     longest = max(path.stat().st_size for path in objects) * INFLATION + 1_000_000
@@ -128,12 +132,15 @@ def _read(cursor: duckdb.DuckDBPyConnection, objects: Sequence[Path]) -> None:
                CASE WHEN {is_typed} THEN NULL ELSE document END AS document
         FROM (
             SELECT filename, position, document,
-                   CASE WHEN json_valid(document) THEN json_transform(document, '{structure}') END AS j
+                   CASE WHEN json_valid(document)
+                        THEN json_transform(document, '{structure}') END AS j
             FROM (
                 SELECT filename, unnest(parts) AS document, unnest(range(len(parts))) AS position
                 FROM (
                     SELECT filename,
-                           string_split(replace(content, '}}{{', '}}' || chr(1) || '{{'), chr(1)) AS parts
+                           string_split(
+                               replace(content, '}}{{', '}}' || chr(1) || '{{'), chr(1)
+                           ) AS parts
                     FROM read_csv(?, columns = {{content: 'VARCHAR'}}, delim = chr(1), quote = '',
                                   escape = '', header = false, auto_detect = false,
                                   filename = true, max_line_size = {longest})

@@ -169,9 +169,6 @@ def _contiguous(all_keys: Sequence[str], keys: Sequence[str]) -> Iterator[list[s
 
 def _failure(result: dg.ExecuteInProcessResult, steps: Steps) -> LakeError:
     """What went wrong in a run, in the words of whatever raised it."""
-    log = f"Log: {os.environ['DAGSTER_HOME']}/lake.log; run {result.run_id} in the UI."
-    if steps.failures:
-        return RunFailed("\n".join([*steps.failures, log]))
     findings = [
         str(each.metadata["findings"].value)
         for each in result.get_asset_check_evaluations()
@@ -181,4 +178,7 @@ def _failure(result: dg.ExecuteInProcessResult, steps: Steps) -> LakeError:
         return AuditFailed(
             "\n".join(["the audit failed, and nothing of this run was published:", *findings])
         )
+    log = f"Log: {os.environ['DAGSTER_HOME']}/lake.log; run {result.run_id} in the UI."
+    if steps.failures:
+        return RunFailed("\n".join([*steps.failures, log]))
     return RunFailed(f"the run failed before its first step. {log}")

@@ -11,8 +11,13 @@ import sys
 from pathlib import Path
 
 from spark.errors import LakeError
-from tests.end_to_end.plays import seen
+from tests.end_to_end.plays import HOURS, seen
 from tests.workshop import Workshop
+
+#: What is noted for a partition that a query did not show.
+ABSENT = (0, "absent")
+#: Between two queries, so that whoever is being watched gets on.
+PAUSE_SECONDS = 0.02
 
 
 def main(root: Path) -> None:
@@ -21,17 +26,18 @@ def main(root: Path) -> None:
     states: dict[str, set[tuple[int, str]]] = {}
     errors: list[str] = []
     queries = 0
-    while not select.select([sys.stdin], [], [], 0)[0]:
+    while not select.select([sys.stdin], [], [], PAUSE_SECONDS)[0]:
         try:
-            for key, state in seen(lake).items():
-                states.setdefault(key, set()).add(state)
+            found = seen(lake)
+            for key in HOURS:
+                states.setdefault(key, set()).add(found.get(key, ABSENT))
         except LakeError as error:
             errors.append(str(error))
         queries += 1
         if queries == 1:
             print("reading", flush=True)
-    found = {key: sorted(each) for key, each in states.items()}
-    print(json.dumps({"queries": queries, "states": found, "errors": errors}), flush=True)
+    told = {key: sorted(each) for key, each in states.items()}
+    print(json.dumps({"queries": queries, "states": told, "errors": errors}), flush=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict
 
 import pytest
 from pyspark.sql import SparkSession
@@ -23,6 +24,18 @@ from tests.workshop import SONGS, Workshop
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 pytestmark = pytest.mark.slow
+
+
+class Killed(TypedDict):
+    """A run that was killed, and what there was to see then and after its rerun."""
+
+    moment: int
+    effect: str
+    code: int
+    version: str
+    after_kill: dict[str, list[int | str]]
+    rerun_code: int
+    after_rerun: dict[str, list[int | str]]
 
 
 def start(script: str, *arguments: object) -> subprocess.Popen[str]:
@@ -93,7 +106,7 @@ def to_seen(told: dict[str, list[int | str]]) -> Seen:
     return {key: (int(rows), str(checksum)) for key, (rows, checksum) in told.items()}
 
 
-def interrupted(root: Path, mode: str) -> list[dict[str, object]]:
+def interrupted(root: Path, mode: str) -> list[Killed]:
     """Every run that was killed before another of its effects, and how it was mended."""
     process = start("crashing.py", root, mode)
     report, _ = process.communicate()
@@ -104,18 +117,18 @@ def interrupted(root: Path, mode: str) -> list[dict[str, object]]:
     return killed
 
 
-def require_mended(killed: list[dict[str, object]], wholes: dict[str, Seen]) -> None:
+def require_mended(killed: list[Killed], wholes: dict[str, Seen]) -> None:
     """Every rerun gave what an undisturbed run gives, and nothing partial was left before it."""
     for each in killed:
         where = f"before {each['effect']} (the {each['moment']}th)"
-        assert is_whole(to_seen(each["after_kill"]), wholes), where  # type: ignore[arg-type]
+        assert is_whole(to_seen(each["after_kill"]), wholes), where
         assert each["rerun_code"] == 0, where
-        rerun = to_seen(each["after_rerun"])  # type: ignore[arg-type]
-        assert rerun == wholes[str(each["version"])], where
+        rerun = to_seen(each["after_rerun"])
+        assert rerun == wholes[each["version"]], where
 
 
-def places(killed: list[dict[str, object]]) -> set[str]:
-    return {str(each["effect"]).partition(" in ")[2] for each in killed}
+def places(killed: list[Killed]) -> set[str]:
+    return {each["effect"].partition(" in ")[2] for each in killed}
 
 
 def test_a_first_run_killed_at_any_of_its_steps_is_mended_by_a_rerun(
@@ -138,11 +151,12 @@ def test_a_run_killed_at_any_of_its_steps_never_shows_half_a_partition(
 
     require_mended(killed, wholes)
     require_only_wholes(seeing, wholes)
+    assert all(set(each["after_kill"]) == set(HOURS) for each in killed)
     assert len(killed) >= 60
     assert places(killed) >= {
         "storage.py:_write_through",  # the verdict
         "storage.py:write",
-        "local.py:ensure_table",
+        "local.py:_has_pointers",  # the table, as it was
         "local.py:publish",
         "sqlite.py:_transaction",
         "local.py:_all_tables",  # reading back
@@ -212,7 +226,7 @@ def wait_for(process: subprocess.Popen[str], has_come: Callable[[], bool], momen
     while not has_come():
         if process.poll() is not None:
             pytest.fail(f"the run ended before {moment}")
-        time.sleep(0.002)
+        time.sleep(0.01)
 
 
 def test_a_run_killed_inside_spark_is_mended_by_a_rerun(
@@ -229,7 +243,9 @@ def test_a_run_killed_inside_spark_is_mended_by_a_rerun(
             go(process)
             wait_for(process, has_come, moment)
             kill(process)
-            assert is_whole(seen(workshop.lake), wholes), moment
+            left = seen(workshop.lake)
+            assert is_whole(left, wholes), moment
+            assert set(left) == set(HOURS), moment
 
             rerun = workshop.materialize(span=(HOURS[0], HOURS[-1]))
 
