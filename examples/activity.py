@@ -331,6 +331,7 @@ def _utc(text: str) -> datetime:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the objects and print the true counts of every hour and of all."""
     given = vars(_parser().parse_args(arguments))
     root: Path = given.pop("root")
     processes: int = given.pop("processes")

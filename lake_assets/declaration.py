@@ -53,7 +53,9 @@ class RawModel(dg.Model, dg.Resolvable):
     """The raw objects that feed the table."""
 
     source: str = Field(description="Folder below the raw root, such as `activity`.")
-    format: Literal["json", "csv", "parquet", "orc"] = Field(default="json")
+    format: Literal["json", "csv", "parquet", "orc"] = Field(
+        default="json", description="What the objects hold; gzip is recognised by itself."
+    )
     layout: str = Field(
         default="yyyy/MM/dd/HH",
         description="Where a partition's objects lie below the source, in yyyy, MM, dd and HH "
@@ -75,7 +77,7 @@ class ReferenceModel(dg.Model, dg.Resolvable):
     table: str = Field(description="Name of the table in the database.")
     key: list[str] = Field(description="Columns that identify a row; null or twice is refused.")
     columns: list[ColumnModel] = Field(description="The columns that are read.")
-    description: str = Field(default="")
+    description: str = Field(default="", description="What a row of it is.")
 
 
 class JoinModel(dg.Model, dg.Resolvable):
@@ -132,7 +134,9 @@ _AS_YAML_GIVES_IT = dg.Resolver(
 class PartitionsModel(dg.Model, dg.Resolvable):
     """How the table is partitioned in time, in UTC."""
 
-    by: Literal["hour", "day", "none"] = Field(default="hour")
+    by: Literal["hour", "day", "none"] = Field(
+        default="hour", description="Keys are 2026-11-01-05 or 2026-11-01; `none`: one partition."
+    )
     start: Annotated[datetime, BeforeValidator(moment), _AS_YAML_GIVES_IT] = Field(
         default=datetime(2020, 1, 1, tzinfo=UTC), description="The first partition with data."
     )
@@ -144,9 +148,15 @@ class PartitionsModel(dg.Model, dg.Resolvable):
 class AuditModel(dg.Model, dg.Resolvable):
     """Limits beyond which an attempt is not published; shares are of the documents read."""
 
-    max_quarantined_share: float | None = Field(default=None, ge=0, le=1)
-    max_unmatched_share: float | None = Field(default=None, ge=0, le=1)
-    max_duplicate_share: float | None = Field(default=None, ge=0, le=1)
+    max_quarantined_share: float | None = Field(
+        default=None, ge=0, le=1, description="Quarantined documents, whatever the reason."
+    )
+    max_unmatched_share: float | None = Field(
+        default=None, ge=0, le=1, description="Documents without a row in a reference."
+    )
+    max_duplicate_share: float | None = Field(
+        default=None, ge=0, le=1, description="Documents that came before."
+    )
     min_documents: int = Field(default=0, ge=0, description="Fewer fail the audit.")
 
 

@@ -105,7 +105,20 @@ def _used_versions(catalog: Catalog, keep_previous: int) -> set[str]:
 def _retained_directories(catalog: Catalog, table: str, keep_previous: int) -> set[str]:
     if not _is_known(catalog, table):
         return set()
-    return {each.directory.rstrip("/") for each in catalog.retained(table, keep_previous)}
+    return _with_quarantine(each.directory for each in catalog.retained(table, keep_previous))
+
+
+def _with_quarantine(directories: Iterable[str]) -> set[str]:
+    """Where rows lie, and where those turned away beside them do: by partition of the attempt.
+
+    Folders of a job's own between the attempt and the partition have no counterpart there.
+    """
+    found: set[str] = set()
+    for directory in directories:
+        area, table, attempt, *folders = directory.rstrip("/").split("/")
+        found.add("/".join([area, table, attempt, *folders]))
+        found.add("/".join(["quarantine", table, attempt, *(f for f in folders if "=" in f)]))
+    return found
 
 
 def _is_known(catalog: Catalog, table: str) -> bool:
@@ -133,11 +146,11 @@ def _awaiting_publication(
 ) -> set[str]:
     """Directories of attempts that passed, are their partition's latest, and were not published."""
     attempts = {info.key.split("/")[2].removeprefix("attempt=") for info in stale}
-    return {
-        verdict.directory.rstrip("/")
+    return _with_quarantine(
+        verdict.directory
         for verdict in newest_verdicts(storage, table, among=attempts)
         if verdict.passed and not _was_published(catalog, verdict)
-    }
+    )
 
 
 def _was_published(catalog: Catalog, verdict: Verdict) -> bool:
@@ -148,8 +161,8 @@ def _was_published(catalog: Catalog, verdict: Verdict) -> bool:
 
 
 def _lies_in(key: str, directories: set[str]) -> bool:
-    """Whether a key is under one of the directories, or is quarantine that belongs to one."""
-    path = key.replace("quarantine/", "refined/", 1) if key.startswith("quarantine/") else key
+    """Whether a key is under one of the directories."""
+    path = key
     while path:
         path = path.rpartition("/")[0]
         if path in directories:

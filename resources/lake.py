@@ -121,11 +121,6 @@ class Lake:
             )
         return version
 
-    def is_current(self, table: Table, raw: RawPartition) -> bool:
-        """Whether what is published was made from these very objects, references and rules."""
-        pointer = self.catalog.pointers(table.name).get(raw.key) if self._has(table) else None
-        return pointer is not None and pointer.inputs == self.inputs(table, raw)
-
     def inputs(self, table: Table, raw: RawPartition) -> dict[str, str]:
         """What a refine of the partition would be made from now; nothing for a missing reference."""
         versions = {
@@ -194,9 +189,6 @@ class Lake:
             if len(rows) >= count:
                 break
         return rows[:count]
-
-    def _has(self, table: Table) -> bool:
-        return any(entry.name == table.name for entry in self.catalog.tables())
 
     def _publishable(self, table: Table, key: str) -> Pointer:
         verdict = newest(self.storage, table.name, key)

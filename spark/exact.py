@@ -23,6 +23,7 @@ from pyspark.sql.types import (
 
 from spark.compression import decompress
 from spark.frames import DOCUMENT, OBJECT, POSITION, REASON, UNKNOWN_KEYS
+from spark.json_types import overflows, parsed_fields, typed_columns
 from spark.plain import JSON_OPTIONS
 from spark.repair import Found
 from spark.scanner import scan_documents
@@ -78,8 +79,7 @@ def found_documents(session: SparkSession, found: Iterable[Found]) -> DataFrame:
 
 def with_typed_documents(documents: DataFrame, contract: Contract) -> DataFrame:
     """Type each document by the contract; REASON says which column cannot hold what was found."""
-    fields = [StructField(f.name, f.dataType) for f in contract.spark_schema().fields]
-    strict = StructType([*fields, StructField(_CORRUPT, StringType())])
+    strict = StructType([*parsed_fields(contract), StructField(_CORRUPT, StringType())])
     loose = StructType([StructField(name, StringType()) for name in contract.names])
     is_document = F.when(F.col(REASON).isNull(), F.col(DOCUMENT))
     row = F.col(_ROW)
@@ -93,7 +93,7 @@ def with_typed_documents(documents: DataFrame, contract: Contract) -> DataFrame:
         .select(
             *documents.columns,
             UNKNOWN_KEYS,
-            *[row[name].alias(name) for name in contract.names],
+            *typed_columns(contract, row),
         )
     )
 
@@ -101,9 +101,10 @@ def with_typed_documents(documents: DataFrame, contract: Contract) -> DataFrame:
 def _contract_reason(contract: Contract) -> Column:
     """Why a complete document does not satisfy the contract, or null when it does."""
     row, loose = F.col(_ROW), F.col(_LOOSE)
+    too_large = overflows(contract, row)
     wrong = [
         F.when(
-            row[name].isNull() & loose[name].isNotNull(),
+            (row[name].isNull() & loose[name].isNotNull()) | too_large.get(name, F.lit(False)),
             F.concat(
                 F.lit(f"{name}: expected {contract.column(name).type}, found "),
                 F.substring(loose[name], 1, QUOTED_CHARACTERS),

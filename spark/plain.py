@@ -26,6 +26,7 @@ from spark.frames import (
     SINGLE,
     UNKNOWN_KEYS,
 )
+from spark.json_types import overflows, parsed_fields, typed_columns
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -68,7 +69,7 @@ def with_plain_documents(fragments: DataFrame, contract: Contract, separator: st
         F.when(_is_clean(contract), F.col(_KIND_IF_CLEAN)).otherwise(DIRTY).alias(KIND),
         text.alias(DOCUMENT),
         _unknown_keys(text, contract).alias(UNKNOWN_KEYS),
-        *[row[name].alias(name) for name in contract.names],
+        *typed_columns(contract, row),
     )
 
 
@@ -119,13 +120,12 @@ def _wrapped(text: Column, contract: Contract) -> Column:
     Whatever stands before, after or between documents breaks the array or changes how many
     elements it has, which is what `_proven` looks at.
     """
-    element = [*contract.spark_schema().fields, StructField(_GUARD, IntegerType())]
-    wrapper = [
-        StructField(_INNER, ArrayType(_nullable(element))),
-        StructField(_CORRUPT, StringType()),
-    ]
+    element = StructType([*parsed_fields(contract), StructField(_GUARD, IntegerType())])
+    wrapper = StructType(
+        [StructField(_INNER, ArrayType(element)), StructField(_CORRUPT, StringType())]
+    )
     wrapped = F.concat(F.lit(f'{{"{_INNER}":['), text, F.lit(f',{{"{_GUARD}":0}}]}}'))
-    return F.from_json(wrapped, _nullable(wrapper), JSON_OPTIONS)
+    return F.from_json(wrapped, wrapper, JSON_OPTIONS)
 
 
 def _proven(wrapped: Column, contract: Contract) -> Column:
@@ -136,15 +136,11 @@ def _proven(wrapped: Column, contract: Contract) -> Column:
     return F.when(is_one, F.struct(*columns, wrapped[_CORRUPT].alias(_CORRUPT)))
 
 
-def _nullable(fields: list[StructField]) -> StructType:
-    """The fields as the parser gives them: it reads a missing key as null, required or not."""
-    return StructType([StructField(field.name, field.dataType) for field in fields])
-
-
 def _is_clean(contract: Contract) -> Column:
     row = F.col(_ROW)
     tests = [row.isNotNull(), row[_CORRUPT].isNull(), is_valid_utf8(F.col(FRAGMENT))]
     tests += [row[name].isNotNull() for name in contract.required]
+    tests += [~F.coalesce(each, F.lit(False)) for each in overflows(contract, row).values()]
     if not contract.required:
         # `{}` may be a piece of a string between two cuts; only the exact reader can tell.
         tests.append(F.coalesce(*[row[name].cast("string") for name in contract.names]).isNotNull())

@@ -62,7 +62,9 @@ def _summary(lake: Lake, table: Table, done: Sequence[Refined]) -> dict[str, dg.
     """What every materialization of the run shows: the run's ledger and some of its rows."""
     names = table.published.names
     summary: dict[str, dg.MetadataValue] = {
-        "ledger_of_run": dg.MetadataValue.md(ledger_markdown(each.report.ledger for each in done)),
         "sample": dg.MetadataValue.md(sample_markdown(names, lake.sample(done, 5))),
     }
-    return summary if len(done) > 1 else {**summary, **refined_metadata(done[0])}
+    if len(done) == 1:
+        return {**summary, **refined_metadata(done[0])}
+    ledgers = ledger_markdown(each.report.ledger for each in done)
+    return {**summary, "ledger_of_run": dg.MetadataValue.md(ledgers)}

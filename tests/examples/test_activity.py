@@ -104,7 +104,8 @@ def test_documents_follow_each_other_without_a_separator() -> None:
     clean = Options(events_per_hour=20, malformed=0, wrong_type=0, redelivered=0)
 
     for text in texts(clean):
-        assert text.startswith('{"uuid": "') and text.endswith("}")
+        assert text.startswith('{"uuid": "')
+        assert text.endswith("}")
         assert text.count("}{") == 9
         assert "\n" not in text
 
@@ -126,10 +127,8 @@ def test_names_are_those_of_firehose() -> None:
 
     for key in objects:
         assert key.startswith("raw/activity/2026/11/01/05/activity-1-2026-11-01-05-")
-        assert (
-            key.endswith(".gz")
-            and len(key.rsplit("/", 1)[1]) == len("activity-1-2026-11-01-05-00-00-.gz") + 36
-        )
+        assert key.endswith(".gz")
+        assert len(key.rsplit("/", 1)[1]) == len("activity-1-2026-11-01-05-00-00-.gz") + 36
 
 
 def test_an_hour_without_events_has_empty_objects() -> None:
@@ -159,7 +158,7 @@ def test_tracks_are_1_to_100_so_that_track_0_never_matches() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"start": datetime(2026, 11, 1)}, "time zone"),
+        ({"start": HOUR.replace(tzinfo=None)}, "time zone"),
         ({"hours": -1}, "at least 0"),
         ({"objects_per_hour": 0}, "at least 1"),
         ({"malformed": 0.9}, "share from 0 to 0.5"),
