@@ -121,6 +121,13 @@ class Lake:
             )
         return version
 
+    def is_current(self, table: Table, raw: RawPartition) -> bool:
+        """Whether what is published was made from these very objects, references and rules."""
+        if all(entry.name != table.name for entry in self.catalog.tables()):
+            return False
+        pointer = self.catalog.pointers(table.name).get(raw.key)
+        return pointer is not None and pointer.inputs == self.inputs(table, raw)
+
     def inputs(self, table: Table, raw: RawPartition) -> dict[str, str]:
         """What a refine of the partition would be made from now; nothing for a missing reference."""
         versions = {
