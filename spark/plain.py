@@ -44,6 +44,7 @@ JSON_OPTIONS = {"allowSingleQuotes": "false", "columnNameOfCorruptRecord": "_lak
 KEYS_CHECKED_FIRST, KEYS_CHECKED_EVERY = 10_000, 16
 
 _VALUE, _KIND_IF_CLEAN, _ROW = "value", "_lake_kind_if_clean", "_lake_row"
+_CLOSED, _OPENED = "_lake_closed", "_lake_opened"
 _CORRUPT = JSON_OPTIONS["columnNameOfCorruptRecord"]
 #: Keys of the wrapper that proves a text to be one document; no document has them by accident.
 _INNER, _GUARD = "9f2c7a1e-documents", "9f2c7a1e-guard"
@@ -62,7 +63,6 @@ def with_plain_documents(fragments: DataFrame, contract: Contract, separator: st
     text = F.when(is_last, _opened(F.col(FRAGMENT))).otherwise(_closed(F.col(FRAGMENT)))
     if separator == LINES:
         text = F.col(FRAGMENT)
-    # Parsing is one projection: each one more would copy every row.
     return fragments.transform(parsed, contract).select(
         *[name for name in fragments.columns if name != _VALUE],
         FRAGMENT,
@@ -80,16 +80,41 @@ def _of_cuts(fragments: DataFrame, contract: Contract) -> DataFrame:
     object's last or a nested value's is seen by which text is exactly one document.
     """
     value = F.col(_VALUE)
-    opens, closes = value.startswith("{"), value.endswith("}")
-    inner = _proven(_wrapped(_closed(value), contract), contract)
-    last = _proven(_wrapped(F.when(closes & inner.isNull(), _opened(value)), contract), contract)
-    return fragments.select(
-        *[name for name in fragments.columns if name != _VALUE],
+    others = [name for name in fragments.columns if name != _VALUE]
+    opens, closes = F.col(FRAGMENT).startswith("{"), F.col(FRAGMENT).endswith("}")
+    # A projection that parses does nothing else: what it parsed would be parsed again wherever it
+    # is used in the same one.
+    parsed = fragments.select(
+        *others,
         value.alias(FRAGMENT),
+        _wrapped(_closed(value), contract).alias(_CLOSED),
+        _wrapped(F.when(value.endswith("}"), _opened(value)), contract).alias(_OPENED),
+    )
+    inner, last = _proven(F.col(_CLOSED), contract), _proven(F.col(_OPENED), contract)
+    return parsed.select(
+        *others,
+        FRAGMENT,
         F.coalesce(inner, last).alias(_ROW),
         F.when(closes & inner.isNull(), F.when(opens, SINGLE).otherwise(LAST))
         .otherwise(F.when(opens, FIRST).otherwise(MIDDLE))
         .alias(_KIND_IF_CLEAN),
+    )
+
+
+def _of_lines(fragments: DataFrame, contract: Contract) -> DataFrame:
+    value = F.col(_VALUE)
+    others = [name for name in fragments.columns if name != _VALUE]
+    trimmed = F.regexp_replace(value, "^[ \\t\\r]+|[ \\t\\r]+$", "")
+    is_tidy = value.startswith("{") & value.endswith("}")
+    lines = fragments.withColumn(_VALUE, F.when(is_tidy, value).otherwise(trimmed))
+    parsed = lines.filter(value != "").select(
+        *others, value.alias(FRAGMENT), _wrapped(value, contract).alias(_CLOSED)
+    )
+    return parsed.select(
+        *others,
+        FRAGMENT,
+        _proven(F.col(_CLOSED), contract).alias(_ROW),
+        F.lit(SINGLE).alias(_KIND_IF_CLEAN),
     )
 
 
@@ -99,19 +124,6 @@ def _opened(value: Column) -> Column:
 
 def _closed(value: Column) -> Column:
     return F.concat(_opened(value), F.lit("}"))
-
-
-def _of_lines(fragments: DataFrame, contract: Contract) -> DataFrame:
-    value = F.col(_VALUE)
-    trimmed = F.regexp_replace(value, "^[ \\t\\r]+|[ \\t\\r]+$", "")
-    is_tidy = value.startswith("{") & value.endswith("}")
-    lines = fragments.withColumn(_VALUE, F.when(is_tidy, value).otherwise(trimmed))
-    return lines.filter(F.col(_VALUE) != "").select(
-        *[name for name in fragments.columns if name != _VALUE],
-        F.col(_VALUE).alias(FRAGMENT),
-        _proven(_wrapped(F.col(_VALUE), contract), contract).alias(_ROW),
-        F.lit(SINGLE).alias(_KIND_IF_CLEAN),
-    )
 
 
 def _wrapped(text: Column, contract: Contract) -> Column:

@@ -66,12 +66,15 @@ def radio_database(
     return Path(workshop.settings.database)
 
 
-@pytest.fixture
-def radio_workshop(radio: Path, radio_database: Path, tmp_path: Path) -> Callable[[str], Workshop]:
+@pytest.fixture(scope="session")
+def radio_workshop(
+    radio: Path, radio_database: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Workshop]:
     """Makes a lake over the radio data, by what becomes of plays without a track."""
 
     def make(unmatched: str) -> Workshop:
-        workshop = Workshop(tmp_path / unmatched, with_unmatched(DECLARATION, unmatched), radio)
+        root = tmp_path_factory.mktemp(f"radio_{unmatched}")
+        workshop = Workshop(root, with_unmatched(DECLARATION, unmatched), radio)
         shutil.copytree(radio_database, workshop.settings.database)
         return workshop
 

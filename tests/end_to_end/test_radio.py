@@ -65,13 +65,18 @@ def test_one_hour_goes_through_all_four_assets(
     assert metadata(result, "reference/radio_tracks", HOUR)["dagster/row_count"] == 2229
 
 
+@pytest.fixture(scope="module")
+def week(radio_workshop: MakeWorkshop) -> tuple[Workshop, dg.ExecuteInProcessResult]:
+    """A lake after one run over the whole week, plays without a track kept."""
+    workshop = radio_workshop("keep")
+    return workshop, workshop.materialize(span=WEEK)
+
+
 @pytest.mark.slow
 def test_a_week_in_one_run_gives_the_publishers_own_counts(
-    radio_workshop: MakeWorkshop, tracks: list[dict[str, str]]
+    week: tuple[Workshop, dg.ExecuteInProcessResult], tracks: list[dict[str, str]]
 ) -> None:
-    workshop = radio_workshop("keep")
-
-    result = workshop.materialize(span=WEEK)
+    workshop, result = week
 
     assert result.success
     assert workshop.query(
@@ -102,10 +107,10 @@ def test_a_week_in_one_run_gives_the_publishers_own_counts(
 
 
 @pytest.mark.slow
-def test_a_week_in_one_run_reports_every_hour(radio_workshop: MakeWorkshop) -> None:
-    workshop = radio_workshop("keep")
-
-    result = workshop.materialize(span=WEEK)
+def test_a_week_in_one_run_reports_every_hour(
+    week: tuple[Workshop, dg.ExecuteInProcessResult],
+) -> None:
+    workshop, result = week
 
     pointers = workshop.lake.catalog.pointers("radio")
     assert len(pointers) == 168

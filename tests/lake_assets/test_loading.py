@@ -63,17 +63,21 @@ def test_a_shared_reference_gives_the_joining_table_its_types(project: MakeProje
 def test_a_reference_that_two_declarations_declare_is_refused(project: MakeProject) -> None:
     twice = PLAYS.replace("table: plays", "table: likes")
 
-    with pytest.raises(Exception, match="songs") as caught:
+    with pytest.raises(Exception, match="likes") as caught:
         keys(project({"plays": PLAYS, "likes": twice}).load())
 
     assert isinstance(caught.value.__cause__, DeclarationError)
+    assert "songs" in str(caught.value.__cause__)
+    assert "likes/defs.yaml:" in str(caught.value.__cause__)
 
 
 def test_a_table_that_two_declarations_declare_is_refused(project: MakeProject) -> None:
-    with pytest.raises(Exception, match="plays") as caught:
+    with pytest.raises(Exception, match="one") as caught:
         keys(project({"one": PLAYS, "other": PLAYS.replace("songs", "other_songs")}).load())
 
     assert isinstance(caught.value.__cause__, DeclarationError)
+    assert "plays" in str(caught.value.__cause__)
+    assert "one/defs.yaml:" in str(caught.value.__cause__)
 
 
 def test_a_declaration_without_partitions_has_none(project: MakeProject) -> None:

@@ -276,6 +276,15 @@ def test_a_join_with_an_empty_reference_matches_nothing(spark: SparkSession) -> 
     assert sorted_rows(joined, "id", FATE) == [(1, DROPPED), (2, DROPPED)]
 
 
+def test_a_null_key_matches_no_row_not_even_one_without_a_key(spark: SparkSession) -> None:
+    rows = fated(spark, "id int, song int", (1, None))
+    songs = frame(spark, "song_id int, title string", (None, "nobody's"), (7, "Seven"))
+
+    joined = with_reference(rows, songs, song_join("keep"), 0)
+
+    assert sorted_rows(joined, "id", "title", UNMATCHED) == [(1, None, 1)]
+
+
 def test_a_join_of_no_rows_gives_none(spark: SparkSession) -> None:
     songs = frame(spark, "song_id int, title string", (7, "Seven"))
 
