@@ -17,7 +17,7 @@ from tests.workshop import Workshop
 #: What is noted for a partition that a query did not show.
 ABSENT = (0, "absent")
 #: Between two queries, so that whoever is being watched gets on.
-PAUSE_SECONDS = 0.02
+PAUSE_SECONDS = 0.05
 
 
 def main(root: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -24,6 +25,9 @@ from tests.workshop import SONGS, Workshop
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 pytestmark = pytest.mark.slow
+
+
+Run = Callable[[Workshop], subprocess.Popen[str]]
 
 
 class Killed(TypedDict):
@@ -53,8 +57,27 @@ def start(script: str, *arguments: object) -> subprocess.Popen[str]:
 
 def kill(process: subprocess.Popen[str]) -> None:
     """End a process and all that it started, without a chance to tidy up."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    if process.returncode is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
+
+
+@pytest.fixture
+def run() -> Iterator[Run]:
+    """Starts runs of a lake; those that are left at the end of a test are killed."""
+    running: list[subprocess.Popen[str]] = []
+
+    def begin(workshop: Workshop) -> subprocess.Popen[str]:
+        running.append(start("running.py", workshop.root))
+        return running[-1]
+
+    yield begin
+    for each in running:
+        kill(each)
 
 
 @dataclass
@@ -208,12 +231,10 @@ def workshop(songs_database: Path, tmp_path: Path) -> Workshop:
     return made
 
 
-def started(root: Path) -> subprocess.Popen[str]:
-    """A run whose Spark session is up and that waits for a line of input."""
-    process = start("running.py", root)
+def await_session(process: subprocess.Popen[str]) -> None:
+    """Wait until a run's Spark session is up; the run then waits for a line of input."""
     assert process.stdout is not None
     assert process.stdout.readline() == "session\n"
-    return process
 
 
 def go(process: subprocess.Popen[str]) -> None:
@@ -229,16 +250,18 @@ def wait_for(process: subprocess.Popen[str], has_come: Callable[[], bool], momen
         time.sleep(0.01)
 
 
+@pytest.mark.timeout(1800)  # starts Spark seven times, which a busy machine takes its time for
 def test_a_run_killed_inside_spark_is_mended_by_a_rerun(
-    workshop: Workshop, spark: SparkSession, wholes: dict[str, Seen]
+    workshop: Workshop, run: Run, spark: SparkSession, wholes: dict[str, Seen]
 ) -> None:
     assert seen(workshop.lake) == wholes["before"]
     load_songs(spark, workshop, [(100, "Never played, so that there is a new snapshot to write")])
     with reader(workshop.root) as seeing:
+        process = run(workshop)
         for number, (moment, pattern) in enumerate(SPARK_MOMENTS.items()):
             version = VERSIONS[(number + 1) % 2]
             deliver(workshop, version)
-            process = started(workshop.root)
+            await_session(process)
             has_come = there_is(workshop.root, pattern)
             go(process)
             wait_for(process, has_come, moment)
@@ -247,18 +270,21 @@ def test_a_run_killed_inside_spark_is_mended_by_a_rerun(
             assert is_whole(left, wholes), moment
             assert set(left) == set(HOURS), moment
 
+            process = run(workshop)  # the next one, which waits to be told
             rerun = workshop.materialize(span=(HOURS[0], HOURS[-1]))
 
             assert rerun.success, moment
             assert seen(workshop.lake) == wholes[version], moment
+        kill(process)
     require_only_wholes(seeing, wholes)
 
 
 def test_a_run_whose_spark_outlives_it_is_mended_by_a_rerun(
-    workshop: Workshop, wholes: dict[str, Seen]
+    workshop: Workshop, run: Run, wholes: dict[str, Seen]
 ) -> None:
     deliver(workshop, "after")
-    process = started(workshop.root)
+    process = run(workshop)
+    await_session(process)
     has_come = there_is(workshop.root, SPARK_MOMENTS["the refine has begun to write"])
     go(process)
     wait_for(process, has_come, "the refine has begun to write")
@@ -276,21 +302,20 @@ def test_a_run_whose_spark_outlives_it_is_mended_by_a_rerun(
 
 
 def test_two_runs_of_the_same_partitions_both_end_and_one_wins_whole(
-    workshop: Workshop, wholes: dict[str, Seen]
+    workshop: Workshop, run: Run, wholes: dict[str, Seen]
 ) -> None:
     deliver(workshop, "after")
     before = {key: each.attempt for key, each in workshop.lake.catalog.pointers("plays").items()}
 
     with reader(workshop.root) as seeing:
-        runs = [start("running.py", workshop.root) for _ in range(2)]
-        for each in runs:
-            assert each.stdout is not None
-            assert each.stdout.readline() == "session\n"
-        for each in runs:
+        both = [run(workshop) for _ in range(2)]
+        for each in both:
+            await_session(each)
+        for each in both:
             go(each)
-        told = [each.communicate()[0] for each in runs]
+        told = [each.communicate()[0] for each in both]
 
-    assert [each.returncode for each in runs] == [0, 0]
+    assert [each.returncode for each in both] == [0, 0]
     assert told == ["done\n", "done\n"]
     assert seen(workshop.lake) == wholes["after"]
     require_only_wholes(seeing, wholes)

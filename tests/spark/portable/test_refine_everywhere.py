@@ -133,7 +133,8 @@ def raw_objects(folder: Path) -> list[RawObject]:
         "lines.json": encoded([{"id": f"line {n}"} for n in range(3)], "\n"),
         "one.json.gz": gzip.compress(encoded([{"id": "packed"}], ""), mtime=0),
         "pretty.json": json.dumps([{"id": "in"}, {"id": "an array"}], indent=2).encode(),
-        "torn.json.gz": gzip.compress(encoded([{"id": "torn"}] * 9, ""), mtime=0)[:-12],
+        # stored, not deflated, so that any zlib cuts it at the same place
+        "torn.json.gz": gzip.compress(encoded([{"id": "torn"}] * 9, ""), 0, mtime=0)[:-12],
         "void.json": b"",
     }
     found = []
@@ -325,7 +326,7 @@ def test_ledgers_are_the_same_everywhere_and_account_for_everything(
     full, empty = ledgers["2024-02-29-23"], ledgers["2024-03-01-00"]
     assert empty.documents == empty.accounted == 0
     assert full.documents == full.accounted
-    assert full.duplicates >= 1
+    assert full.duplicates == 1 + 7  # delivered again; torn
     assert full.filtered == 1
     assert full.published == _count(spark, refined.rows)
     assert sum(full.quarantined.values()) == _count(spark, refined.folder / "quarantine")
