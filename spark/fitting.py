@@ -66,6 +66,12 @@ _LOSSES: dict[tuple[str, str], str] = {
     ("date", "timestamp"): _NOTHING_LOST,
     ("timestamp", "timestamp"): _NOTHING_LOST,
     ("timestamp", "date"): _EXACT,
+    ("boolean", "string"): _NOTHING_LOST,
+    ("integer", "string"): _NOTHING_LOST,
+    ("decimal", "string"): _NOTHING_LOST,
+    ("floating", "string"): _NOTHING_LOST,
+    ("date", "string"): _NOTHING_LOST,
+    ("timestamp", "string"): _NOTHING_LOST,
 }
 
 
