@@ -22,7 +22,7 @@ from pyspark.sql.types import (
 )
 
 from spark.compression import decompress
-from spark.frames import DOCUMENT, OBJECT, POSITION, REASON, UNKNOWN_KEYS
+from spark.frames import DOCUMENT, OBJECT, POSITION, REASON, UNKNOWN_KEYS, small_frame
 from spark.json_types import overflows, parsed_fields, typed_columns
 from spark.plain import JSON_OPTIONS
 from spark.repair import Found
@@ -74,7 +74,8 @@ def _scan(row: Row, separator: str) -> Iterator[Found]:
 
 def found_documents(session: SparkSession, found: Iterable[Found]) -> DataFrame:
     """What was found already, as `exact_documents` gives it."""
-    return session.createDataFrame(list(found), _DOCUMENTS)
+    schema = ", ".join(f"{each.name} {each.dataType.simpleString()}" for each in _DOCUMENTS)
+    return small_frame(session, found, schema)
 
 
 def with_typed_documents(documents: DataFrame, contract: Contract) -> DataFrame:

@@ -18,6 +18,7 @@ from spark.frames import (
     OBJECT,
     PARTITION,
     REASON,
+    small_frame,
 )
 from spark.passage import as_documents, published_key
 from spark.refine import passes
@@ -193,7 +194,8 @@ def _colliding(recovered: DataFrame, passer: Passer, output: str, parts: Iterabl
     for value in values:
         schema = schema.add(value, "string")
     published = session.read.schema(schema).parquet(output).select(*names, *values)
-    places = session.createDataFrame(
+    places = small_frame(
+        session,
         [(part, *spec.partitions[part].values.values()) for part in reach],
         ", ".join([f"{PARTITION} int", *[f"{value} string" for value in values]]),
     )

@@ -5,6 +5,16 @@ They begin with `_lake_`, a prefix that a declaration may not use, and never rea
 
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pyspark.sql import DataFrame, SparkSession
+
 PREFIX = "_lake_"
 PATH = "_lake_path"  # of the object, as Spark shows it
 OBJECT = "_lake_object"  # index of the object in the specification's order
@@ -26,3 +36,14 @@ KINDS = 8
 # Fates. UNREAD is that of a DIRTY fragment, whose documents are looked for elsewhere.
 PUBLISHED, DUPLICATE, DROPPED, REJECTED, FILTERED, UNREAD = range(6)
 FATES = 8
+
+
+def small_frame(session: SparkSession, rows: Iterable[Sequence[object]], schema: str) -> DataFrame:
+    """Rows of the driver as a frame; `schema` is "name type, ...", of types that JSON has.
+
+    `createDataFrame` would start Python workers to hand over the rows: half a second each time.
+    """
+    names = [column.split()[0] for column in schema.split(",")]
+    text = json.dumps([dict(zip(names, row)) for row in rows])
+    parsed = F.from_json(F.lit(text), f"array<struct<{schema}>>")
+    return session.range(0, 1, 1, 1).select(F.inline(parsed))

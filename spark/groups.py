@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 
 #: Compressed JSON and Parquet of the same rows are about the same size; plain JSON is larger.
 PARQUET_BYTES_PER_PLAIN_BYTE = 0.25
-#: Input that one task sorts in memory with room to spare, in compressed bytes.
-BYTES_PER_TASK = 32 * 1024 * 1024
-#: More groups than cores, so that a slow one does not leave the others waiting for long.
-GROUPS_PER_CORE = 2
+#: Input that one task sorts in memory with room to spare, in compressed bytes. Every group is
+#: planned and compiled by itself, which costs tenths of a second, so that fewer are faster.
+BYTES_PER_TASK = 48 * 1024 * 1024
 
 
 @dataclass
@@ -36,25 +35,30 @@ class Group:
 
 
 def pack(objects: Iterable[IndexedObject], cores: int, target_file_bytes: int) -> list[Group]:
-    """Groups in the order of partitions, so that a task writes neighbours."""
+    """Groups in the order of partitions, so that a task writes neighbours.
+
+    There are as many as cores, or a multiple of that, of about the same weight each.
+    """
     partitions: dict[int, list[IndexedObject]] = {}
     for each in objects:
         partitions.setdefault(each.partition, []).append(each)
     weights = {part: _weight(members) for part, members in partitions.items()}
-    limit = min(BYTES_PER_TASK, sum(weights.values()) / (GROUPS_PER_CORE * cores))
-    packed: list[Group] = []
-    current, filled = Group(), 0.0
-    for part in sorted(partitions):
-        tasks = math.ceil(weights[part] / min(target_file_bytes, 4 * BYTES_PER_TASK))
-        if tasks > 1:
-            packed.append(Group(partitions[part], tasks))
-            continue
-        if current.objects and filled + weights[part] > limit:
-            packed.append(current)
-            current, filled = Group(), 0.0
-        current.objects += partitions[part]
-        filled += weights[part]
-    return [*packed, current] if current.objects else packed
+    tasks = {
+        part: math.ceil(weight / min(target_file_bytes, 4 * BYTES_PER_TASK))
+        for part, weight in weights.items()
+    }
+    large = [Group(partitions[part], tasks[part]) for part in sorted(partitions) if tasks[part] > 1]
+    small = [part for part in sorted(partitions) if tasks[part] <= 1]
+    total = sum(weights[part] for part in small)
+    count = cores * max(1, math.ceil(total / BYTES_PER_TASK / cores))
+    packed: dict[int, Group] = {}
+    before = 0.0
+    for part in small:
+        middle = before + weights[part] / 2
+        index = min(count - 1, int(middle / total * count)) if total else 0
+        packed.setdefault(index, Group()).objects += partitions[part]
+        before += weights[part]
+    return [*large, *packed.values()]
 
 
 def _weight(members: Sequence[IndexedObject]) -> float:

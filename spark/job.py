@@ -47,6 +47,9 @@ SESSION_SETTINGS = {
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000000",
     "spark.sql.adaptive.enabled": "false",
+    "spark.sql.unionOutputPartitioning": "false",
+    "spark.sql.codegen.useIdInClassName": "false",
+    "spark.sql.maxConcurrentOutputFileWriters": "256",
     "spark.sql.files.ignoreCorruptFiles": "false",
     "spark.sql.files.ignoreMissingFiles": "false",
 }
@@ -94,6 +97,8 @@ def refine_session(spark: SparkSession) -> SparkSession:
     session = spark.newSession()
     for key, value in SESSION_SETTINGS.items():
         session.conf.set(key, value)
+    # What is shuffled here is small; the largest partitions say themselves how many tasks they take.
+    session.conf.set("spark.sql.shuffle.partitions", session.sparkContext.defaultParallelism)
     return session
 
 

@@ -20,7 +20,7 @@ from spark.frames import (
     SINGLE,
 )
 from spark.places import with_contents, with_partitions, with_places
-from spark.plain import LINES, with_plain_documents
+from spark.plain import LINES, with_plain_documents, with_texts
 from spark.repair import repair
 
 if TYPE_CHECKING:
@@ -49,8 +49,9 @@ class JsonSource:
         fragments = text.select("value", F.input_file_name().alias(PATH)).withColumn(
             POSITION, F.monotonically_increasing_id()
         )
-        located = with_places(fragments, text, objects)
-        return located.transform(with_plain_documents, self.raw.contract, self.raw.separator)
+        wrapped = fragments.transform(with_texts, self.raw.separator)
+        located = with_places(wrapped, text, objects)
+        return located.transform(with_plain_documents, self.raw.contract)
 
     def exact(self, session: SparkSession, objects: Sequence[IndexedObject]) -> DataFrame:
         contents = with_contents(session, objects)

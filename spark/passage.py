@@ -36,9 +36,9 @@ from spark.frames import (
     SINGLE,
     UNKNOWN_KEYS,
     UNMATCHED,
+    small_frame,
 )
 from spark.groups import Group, pack
-from spark.plain import is_valid_utf8
 from spark.refine import clean, with_duplicates, with_first_fate, with_order, with_reference
 from spark.repair import KEPT_BYTES, KEPT_PER_TASK, TASK_BITS, Mark
 from spark.tally import read_tally, tally_of
@@ -113,7 +113,7 @@ class Passer:
         code = (F.col(OBJECT).cast("long") * KINDS + F.col(KIND)) * FATES + F.col(FATE)
         code = F.shiftleft(code, joins).bitwiseOR(F.col(UNMATCHED))
         keys = F.struct(PARTITION, UNKNOWN_KEYS)
-        is_drift = F.col(UNKNOWN_KEYS).isNotNull() & (F.col(KIND) != DIRTY)
+        is_drift = (F.size(UNKNOWN_KEYS) > 0) & (F.col(KIND) != DIRTY)
         bins = len(reading.objects) * (8 << joins)
         fated = self._fated(reading).observe(
             observation,
@@ -139,7 +139,7 @@ class Passer:
     def quarantine(self, turned_away: DataFrame, objects: Sequence[IndexedObject]) -> DataFrame:
         """Write documents that were turned away; returns what lies there, to be counted."""
         rows = [(each.index, each.raw.key) for each in objects]
-        keys = self.session.createDataFrame(rows, f"{OBJECT} int, source_object string")
+        keys = small_frame(self.session, rows, f"{OBJECT} int, source_object string")
         named = turned_away.join(F.broadcast(keys), OBJECT).select(
             F.col(DOCUMENT).alias("document"),
             F.col(REASON).alias("reason"),
@@ -249,7 +249,7 @@ def _kept() -> Column:
     fragment = F.col(FRAGMENT)
     is_small = F.octet_length(fragment) <= KEPT_BYTES
     number = F.monotonically_increasing_id().bitwiseAND((1 << TASK_BITS) - 1)
-    return F.when((F.col(KIND) == DIRTY) & is_small & is_valid_utf8(fragment), number)
+    return F.when((F.col(KIND) == DIRTY) & is_small, number)
 
 
 def _marks() -> Column:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from pyspark.sql import functions as F
 
 from spark.errors import ReadError
-from spark.frames import OBJECT, PARTITION, PATH
+from spark.frames import OBJECT, PARTITION, PATH, small_frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,14 +54,14 @@ def with_places(
             "running the partition again."
         )
     schema = f"{PATH} string, {OBJECT} int, {PARTITION} int"
-    index = rows.sparkSession.createDataFrame(places, schema)
+    index = small_frame(rows.sparkSession, places, schema)
     return rows.join(F.broadcast(index), PATH)
 
 
 def with_partitions(rows: DataFrame, objects: Sequence[IndexedObject]) -> DataFrame:
     """Add PARTITION by OBJECT."""
     places = [(each.index, each.partition) for each in objects]
-    index = rows.sparkSession.createDataFrame(places, f"{OBJECT} int, {PARTITION} int")
+    index = small_frame(rows.sparkSession, places, f"{OBJECT} int, {PARTITION} int")
     return rows.join(F.broadcast(index), OBJECT)
 
 

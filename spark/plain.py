@@ -43,115 +43,147 @@ JSON_OPTIONS = {"allowSingleQuotes": "false", "columnNameOfCorruptRecord": "_lak
 #: producer's new key shows at once, and the common document is parsed once.
 KEYS_CHECKED_FIRST, KEYS_CHECKED_EVERY = 10_000, 16
 
-_VALUE, _KIND_IF_CLEAN, _ROW = "value", "_lake_kind_if_clean", "_lake_row"
-_CLOSED, _OPENED = "_lake_closed", "_lake_opened"
+_VALUE, _CUT, _IS_UTF8 = "value", "_lake_cut", "_lake_is_utf8"
+_FLAT, _WRAPPED = "_lake_flat", "_lake_wrapped"
+#: Bits of _CUT: the braces that the cut took and that were put back.
+_BRACE_BEFORE, _BRACE_BEHIND = 1, 2
 _CORRUPT = JSON_OPTIONS["columnNameOfCorruptRecord"]
 #: Keys of the wrapper that proves a text to be one document; no document has them by accident.
 _INNER, _GUARD = "9f2c7a1e-documents", "9f2c7a1e-guard"
+_BEFORE, _AFTER = f'{{"{_INNER}":[', f',{{"{_GUARD}":0}}]}}'
 
 
-def with_plain_documents(fragments: DataFrame, contract: Contract, separator: str) -> DataFrame:
-    """Type each fragment (column `value`) by the contract and say of which KIND it is.
+def with_texts(fragments: DataFrame, separator: str) -> DataFrame:
+    """Replace each fragment (column `value`) by what `with_plain_documents` parses.
 
-    Replaces `value` by FRAGMENT, KIND, DOCUMENT (its text with the braces that the cut took),
-    UNKNOWN_KEYS and the contract's columns. The columns of a DIRTY fragment mean nothing. Needs
-    POSITION. Blank lines are no fragments and are left out.
+    Apart from it, because the parser's own arguments are evaluated without generated code, unless
+    something between the two, such as a join, keeps Spark from merging them. Blank lines are no
+    fragments and are left out.
     """
-    parsed = _of_lines if separator == LINES else _of_cuts
-    row = F.col(_ROW)
-    is_last = F.col(_KIND_IF_CLEAN).isin(LAST, SINGLE)
-    text = F.when(is_last, _opened(F.col(FRAGMENT))).otherwise(_closed(F.col(FRAGMENT)))
-    if separator == LINES:
-        text = F.col(FRAGMENT)
-    return fragments.transform(parsed, contract).select(
-        *[name for name in fragments.columns if name != _VALUE],
-        FRAGMENT,
-        F.when(_is_clean(contract), F.col(_KIND_IF_CLEAN)).otherwise(DIRTY).alias(KIND),
-        text.alias(DOCUMENT),
-        _unknown_keys(text, contract).alias(UNKNOWN_KEYS),
+    return _lines(fragments) if separator == LINES else _cuts(fragments)
+
+
+def with_plain_documents(texts: DataFrame, contract: Contract) -> DataFrame:
+    """Type each text by the contract and say of which KIND it is.
+
+    Replaces what `with_texts` added by FRAGMENT (what was cut out, if DIRTY and UTF-8), KIND,
+    DOCUMENT (its text with the braces that the cut took), UNKNOWN_KEYS and the contract's columns.
+    The columns of a DIRTY fragment mean nothing. Needs POSITION.
+    """
+    added = (_FLAT, _WRAPPED, _IS_UTF8, _CUT)
+    flat, whole = _flat(contract), _whole(contract)
+    row = F.coalesce(flat, whole[_INNER][0])
+    is_sound = (_is_sound(flat) | _is_one(whole)) & _satisfies(contract, row)
+    kinds = F.array(*[F.lit(kind) for kind in (SINGLE, LAST, FIRST, MIDDLE)])
+    kind = F.when(is_sound, kinds[F.col(_CUT)]).otherwise(DIRTY)
+    document = F.coalesce(_FLAT, _unwrapped(F.col(_WRAPPED)))
+    # One projection, in which Spark evaluates once what is always needed more than once. What is
+    # needed only under a condition would be parsed again for each use.
+    return texts.select(
+        *[name for name in texts.columns if name not in added],
+        F.when((kind == DIRTY) & F.col(_IS_UTF8), _fragment(document)).alias(FRAGMENT),
+        kind.alias(KIND),
+        document.alias(DOCUMENT),
+        _unknown_keys(document, contract).alias(UNKNOWN_KEYS),
         *typed_columns(contract, row),
     )
 
 
-def _of_cuts(fragments: DataFrame, contract: Contract) -> DataFrame:
-    """Put back the braces that the cut at `}{` took, and parse.
-
-    Only an object's first fragment still has its opening brace. Whether a closing one is the
-    object's last or a nested value's is seen by which text is exactly one document.
-    """
+def _lines(fragments: DataFrame) -> DataFrame:
     value = F.col(_VALUE)
-    others = [name for name in fragments.columns if name != _VALUE]
-    opens, closes = F.col(FRAGMENT).startswith("{"), F.col(FRAGMENT).endswith("}")
-    # A projection that parses does nothing else: what it parsed would be parsed again wherever it
-    # is used in the same one.
-    parsed = fragments.select(
-        *others,
-        value.alias(FRAGMENT),
-        _wrapped(_closed(value), contract).alias(_CLOSED),
-        _wrapped(F.when(value.endswith("}"), _opened(value)), contract).alias(_OPENED),
-    )
-    inner, last = _proven(F.col(_CLOSED), contract), _proven(F.col(_OPENED), contract)
-    return parsed.select(
-        *others,
-        FRAGMENT,
-        F.coalesce(inner, last).alias(_ROW),
-        F.when(closes & inner.isNull(), F.when(opens, SINGLE).otherwise(LAST))
-        .otherwise(F.when(opens, FIRST).otherwise(MIDDLE))
-        .alias(_KIND_IF_CLEAN),
-    )
-
-
-def _of_lines(fragments: DataFrame, contract: Contract) -> DataFrame:
-    value = F.col(_VALUE)
-    others = [name for name in fragments.columns if name != _VALUE]
     trimmed = F.regexp_replace(value, "^[ \\t\\r]+|[ \\t\\r]+$", "")
     is_tidy = value.startswith("{") & value.endswith("}")
     lines = fragments.withColumn(_VALUE, F.when(is_tidy, value).otherwise(trimmed))
-    parsed = lines.filter(value != "").select(
-        *others, value.alias(FRAGMENT), _wrapped(value, contract).alias(_CLOSED)
-    )
-    return parsed.select(
-        *others,
-        FRAGMENT,
-        _proven(F.col(_CLOSED), contract).alias(_ROW),
-        F.lit(SINGLE).alias(_KIND_IF_CLEAN),
+    has_one_pair = (F.locate("{", value, 2) == 0) & (F.instr(value, "}") == F.length(value))
+    return lines.filter(value != "").select(
+        *[name for name in fragments.columns if name != _VALUE],
+        *_texts(value, value.startswith("{") & has_one_pair),
+        *(is_valid_utf8(value).alias(_IS_UTF8), F.lit(0).alias(_CUT)),
     )
 
 
-def _opened(value: Column) -> Column:
-    return F.when(value.startswith("{"), value).otherwise(F.concat(F.lit("{"), value))
+def _cuts(fragments: DataFrame) -> DataFrame:
+    """Put back the braces that the cut at `}{` took.
+
+    Only an object's first fragment still has its opening brace. Whether a closing one is the
+    object's last or a nested value's is guessed by counting; whoever parses the text will see.
+    """
+    value = F.col(_VALUE)
+    opens = value.startswith("{")
+    opened = F.when(opens, value).otherwise(F.concat(F.lit("{"), value))
+    is_last = value.endswith("}") & (_count(opened, "{") == _count(opened, "}"))
+    text = F.when(is_last, opened).otherwise(F.concat(opened, F.lit("}")))
+    before = F.when(opens, 0).otherwise(_BRACE_BEFORE)
+    behind = F.when(is_last, 0).otherwise(_BRACE_BEHIND)
+    return fragments.select(
+        *[name for name in fragments.columns if name != _VALUE],
+        *_texts(text, ~value.contains("{") & ~value.contains("}")),
+        *(is_valid_utf8(value).alias(_IS_UTF8), before.bitwiseOR(behind).alias(_CUT)),
+    )
 
 
-def _closed(value: Column) -> Column:
-    return F.concat(_opened(value), F.lit("}"))
+def _texts(document: Column, is_flat: Column) -> list[Column]:
+    wrapped = F.concat(F.lit(_BEFORE), document, F.lit(_AFTER))
+    return [
+        F.when(is_flat, document).alias(_FLAT),
+        F.when(~is_flat, wrapped).alias(_WRAPPED),
+    ]
 
 
-def _wrapped(text: Column, contract: Contract) -> Column:
-    """The text parsed as the first of two elements of an array.
+def _count(text: Column, character: str) -> Column:
+    return F.length(text) - F.length(F.translate(text, character, ""))
+
+
+def _unwrapped(text: Column) -> Column:
+    return text.substr(F.lit(len(_BEFORE) + 1), F.length(text) - len(_BEFORE) - len(_AFTER))
+
+
+def _fragment(document: Column) -> Column:
+    """The document without the braces that were put back."""
+    put_before = F.col(_CUT).bitwiseAND(_BRACE_BEFORE)
+    put_behind = F.shiftright(F.col(_CUT), 1)
+    return document.substr(put_before + 1, F.length(document) - put_before - put_behind)
+
+
+def _element(contract: Contract) -> StructType:
+    extra = [StructField(_GUARD, IntegerType()), StructField(_CORRUPT, StringType())]
+    return StructType([*parsed_fields(contract), *extra])
+
+
+def _flat(contract: Contract) -> Column:
+    """A text with no brace but its first and last character, parsed.
+
+    If it can be parsed at all it is one document: the parser, which does not look at what follows,
+    stopped at the only closing brace.
+    """
+    return F.from_json(_FLAT, _element(contract), JSON_OPTIONS)
+
+
+def _whole(contract: Contract) -> Column:
+    """Any other text, parsed as the first of two elements of an array.
 
     Whatever stands before, after or between documents breaks the array or changes how many
-    elements it has, which is what `_proven` looks at.
+    elements it has, which is what `_is_one` looks at.
     """
-    element = StructType([*parsed_fields(contract), StructField(_GUARD, IntegerType())])
-    wrapper = StructType(
-        [StructField(_INNER, ArrayType(element)), StructField(_CORRUPT, StringType())]
-    )
-    wrapped = F.concat(F.lit(f'{{"{_INNER}":['), text, F.lit(f',{{"{_GUARD}":0}}]}}'))
-    return F.from_json(wrapped, wrapper, JSON_OPTIONS)
+    elements = StructField(_INNER, ArrayType(_element(contract)))
+    wrapper = StructType([elements, StructField(_CORRUPT, StringType())])
+    return F.from_json(_WRAPPED, wrapper, JSON_OPTIONS)
 
 
-def _proven(wrapped: Column, contract: Contract) -> Column:
-    """The document of a wrapped text that holds exactly one, else null."""
-    elements = wrapped[_INNER]
-    columns = [elements[0][name].alias(name) for name in contract.names]
-    is_one = (F.size(elements) == 2) & (elements[1][_GUARD] == 0)
-    return F.when(is_one, F.struct(*columns, wrapped[_CORRUPT].alias(_CORRUPT)))
+def _is_sound(parsed: Column) -> Column:
+    """Whether there is a row, of which every value could be typed."""
+    return parsed.isNotNull() & parsed[_CORRUPT].isNull()
 
 
-def _is_clean(contract: Contract) -> Column:
-    row = F.col(_ROW)
-    tests = [row.isNotNull(), row[_CORRUPT].isNull(), is_valid_utf8(F.col(FRAGMENT))]
-    tests += [row[name].isNotNull() for name in contract.required]
+def _is_one(parsed: Column) -> Column:
+    """Whether what was wrapped is exactly one document, of which every value could be typed."""
+    elements = parsed[_INNER]
+    is_guarded = F.coalesce(elements[1][_GUARD] == 0, F.lit(False))
+    return _is_sound(parsed) & (F.size(elements) == 2) & is_guarded
+
+
+def _satisfies(contract: Contract, row: Column) -> Column:
+    tests = [F.col(_IS_UTF8), *[row[name].isNotNull() for name in contract.required]]
     tests += [~F.coalesce(each, F.lit(False)) for each in overflows(contract, row).values()]
     if not contract.required:
         # `{}` may be a piece of a string between two cuts; only the exact reader can tell.
@@ -166,9 +198,8 @@ def is_valid_utf8(text: Column) -> Column:
     return F.encode(text, "UTF-8") == text.cast("binary")
 
 
-def _unknown_keys(text: Column, contract: Contract) -> Column:
+def _unknown_keys(document: Column, contract: Contract) -> Column:
     in_task = F.col(POSITION).bitwiseAND((1 << 33) - 1)
     checked = (in_task < KEYS_CHECKED_FIRST) | (in_task % KEYS_CHECKED_EVERY == 0)
     known = F.array(*[F.lit(name) for name in contract.names])
-    unknown = F.array_except(F.json_object_keys(F.when(checked, text)), known)
-    return F.when(F.size(unknown) > 0, unknown)
+    return F.array_except(F.json_object_keys(F.when(checked, document)), known)
