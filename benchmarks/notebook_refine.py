@@ -1,6 +1,6 @@
 """What a notebook's user writes: read ready-split lines, join, write. No ledger, no quarantine.
 
-It silently drops what does not match and turns what does not parse into nulls.
+It silently drops what does not match, turns what does not parse into nulls, and keeps duplicates.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def refine(spark: SparkSession, raw: Path, reference: str, output: Path) -> None
     events = events.withColumn("dt", F.regexp_extract(path, r"/(\d{4}/\d{2}/\d{2})/", 1))
     events = events.withColumn("hour", F.regexp_extract(path, r"/(\d{2})/[^/]*$", 1))
     tracks = spark.read.parquet(reference)
-    joined = events.join(tracks, "track_id").dropDuplicates(["uuid"])
+    joined = events.join(tracks, "track_id")
     joined.withColumn("dt", F.regexp_replace("dt", "/", "-")).write.partitionBy(
         "dt", "hour"
     ).parquet(str(output))

@@ -194,6 +194,9 @@ def _colliding(recovered: DataFrame, passer: Passer, output: str, parts: Iterabl
     for value in values:
         schema = schema.add(value, "string")
     published = session.read.schema(schema).parquet(output).select(*names, *values)
+    if values:
+        near_paths = ["/".join(spec.partitions[part].values.values()) for part in reach]
+        published = published.filter(F.concat_ws("/", *values).isin(near_paths))
     places = small_frame(
         session,
         [(part, *spec.partitions[part].values.values()) for part in reach],

@@ -47,8 +47,12 @@ SESSION_SETTINGS = {
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000000",
     "spark.sql.adaptive.enabled": "false",
+    # Since 4.1 a union of groups of one task each would itself be one task.
     "spark.sql.unionOutputPartitioning": "false",
+    # Groups have the same generated code: compiled once, not once each.
     "spark.sql.codegen.useIdInClassName": "false",
+    # Rows are in the order of partitions; without this Spark sorts them by name before it writes.
+    # Beyond so many partitions in one task it does so all the same.
     "spark.sql.maxConcurrentOutputFileWriters": "256",
     "spark.sql.files.ignoreCorruptFiles": "false",
     "spark.sql.files.ignoreMissingFiles": "false",

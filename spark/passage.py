@@ -158,8 +158,10 @@ class Passer:
     def _fated(self, reading: Reading, *kept: str) -> DataFrame:
         """Every document with its FATE; texts of documents only if they are to be `kept`."""
         spec = self.spec
-        cores = self.session.sparkContext.defaultParallelism
-        groups = pack(reading.objects, cores, spec.target_file_bytes)
+        groups = [Group(list(reading.found_in))]
+        if reading.fast or reading.exact:
+            cores = self.session.sparkContext.defaultParallelism
+            groups = pack(reading.objects, cores, spec.target_file_bytes)
         placed = [self._placed(reading, group, kept) for group in groups]
         rows = reduce(lambda left, right: left.union(right), placed)
         rows = rows.withColumn(REASON, F.lit(None).cast("string")).withColumn(UNMATCHED, F.lit(0))

@@ -37,8 +37,8 @@ def local_spark_config(settings: Settings) -> dict[str, str]:
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -Duser.timezone=UTC",
-        # The default one keeps a checksum file beside each file and, without a native library,
-        # starts a process four times per file written to set its mode.
+        # The default one keeps a checksum file beside each file. Without Hadoop's native library
+        # every file and folder also costs a process that sets its mode: four a partition, here.
         "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
