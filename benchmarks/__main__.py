@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from benchmarks import datasets, duckdb_refine, lake_refine, notebook_refine, runs
 
 Figures = Iterator[tuple[str, float]]
-ROUNDS = {"2m": 5, "24m": 2}
+ROUNDS = {"2m": 3, "24m": 2}
 
 
 def refine_over_duckdb(size: str) -> Figures:
