@@ -47,6 +47,11 @@ SESSION_SETTINGS = {
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000000",
     "spark.sql.adaptive.enabled": "false",
+    # Spark 3.5 would fail the job at a date that Spark 2 took and later ones do not, and at dates
+    # before 1582.
+    "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
     # Since 4.1 a union of groups of one task each would itself be one task.
     "spark.sql.unionOutputPartitioning": "false",
     # Groups have the same generated code: compiled once, not once each.
