@@ -9,6 +9,7 @@ where the two may be duplicates of each other or the layout defeats the fast rea
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -167,21 +168,31 @@ class Refine:
         ), unreadable
 
     def _second_pass(self, examination: Examination) -> Passage:
-        """Publish what the fast reader missed: with its rows where they meet, or beside them."""
-        passage = Passage()
-        again = [o for o in self.objects if o.partition in examination.refined_again]
-        if again:
-            reading = self._reading(again, examination.read_exactly, examination.recovered)
-            passage = self.passer.publish(reading, f"{self._output}/{EXACT_FOLDER}")
-        few = [o for o in self.objects if o.index in examination.supplemented]
-        if few:
-            reading = Reading(found=examination.recovered, found_in=few)
-            beside = self.passer.publish(reading, self._output, mode="append")
-            passage = Passage(
-                {**passage.counts, **beside.counts},
-                {**passage.unknown_keys, **beside.unknown_keys},
+        """Publish what the fast reader missed: with its rows where they meet, or beside them.
+
+        At once, since such small jobs are mostly planning, which takes one core.
+        """
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            passages = list(
+                pool.map(
+                    lambda work: work(examination), (self._refine_again, self._publish_beside)
+                )
             )
-        return passage
+        return reduce(Passage.merged, passages)
+
+    def _refine_again(self, examination: Examination) -> Passage:
+        again = [o for o in self.objects if o.partition in examination.refined_again]
+        if not again:
+            return Passage()
+        reading = self._reading(again, examination.read_exactly, examination.recovered)
+        return self.passer.publish(reading, f"{self._output}/{EXACT_FOLDER}")
+
+    def _publish_beside(self, examination: Examination) -> Passage:
+        few = [o for o in self.objects if o.index in examination.supplemented]
+        if not few:
+            return Passage()
+        reading = Reading(found=examination.recovered, found_in=few)
+        return self.passer.publish(reading, self._output, mode="append")
 
     def _reading(
         self,

@@ -50,7 +50,7 @@ class JsonSource:
             POSITION, F.monotonically_increasing_id()
         )
         wrapped = fragments.transform(with_texts, self.raw.separator)
-        located = with_places(wrapped, text, objects)
+        located = with_places(wrapped, text, objects).drop(PATH)
         return located.transform(with_plain_documents, self.raw.contract)
 
     def exact(self, session: SparkSession, objects: Sequence[IndexedObject]) -> DataFrame:

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from spark.sources import Source
     from spark.spec import RefineSpec
 
-_KEPT = "_lake_kept"
+_CODE, _DRIFT, _MARK = "_lake_code", "_lake_drift", "_lake_mark"
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,14 @@ class Passage:
     def of(self, index: int) -> Counter[tuple[int, int, int]]:
         """Counts of one object."""
         return self.counts.get(index, Counter())
+
+    def merged(self, other: Passage) -> Passage:
+        """This passage and one of other objects."""
+        return Passage(
+            {**self.counts, **other.counts},
+            {**self.unknown_keys, **other.unknown_keys},
+            [*self.marks, *other.marks],
+        )
 
     def kinds_of(self, index: int) -> Counter[int]:
         """Counts of one object by kind."""
@@ -112,16 +120,18 @@ class Passer:
         joins = len(self.spec.joins)
         code = (F.col(OBJECT).cast("long") * KINDS + F.col(KIND)) * FATES + F.col(FATE)
         code = F.shiftleft(code, joins).bitwiseOR(F.col(UNMATCHED))
-        keys = F.struct(PARTITION, UNKNOWN_KEYS)
-        is_drift = (F.size(UNKNOWN_KEYS) > 0) & (F.col(KIND) != DIRTY)
         bins = len(reading.objects) * (8 << joins)
-        fated = self._fated(reading).observe(
+        fated = self._fated(reading)
+        # Aggregates of an observation are interpreted row by row, a projection is compiled.
+        observed = fated.select(
+            "*", code.cast("double").alias(_CODE), _drift().alias(_DRIFT), _mark().alias(_MARK)
+        ).observe(
             observation,
-            tally_of(code, bins).alias("counts"),
-            F.to_json(F.collect_set(F.when(is_drift, keys))).alias("unknown_keys"),
-            _marks().alias("marks"),
+            tally_of(F.col(_CODE), bins).alias("counts"),
+            F.to_json(F.collect_set(_DRIFT)).alias("unknown_keys"),
+            F.to_json(F.collect_list(_MARK)).alias("marks"),
         )
-        published = fated.filter(F.col(FATE) == PUBLISHED)
+        published = observed.filter(F.col(FATE) == PUBLISHED)
         self._write(published, list(self.spec.published.names), output, mode)
         seen = observation.get
         return Passage(
@@ -236,10 +246,12 @@ def published_key(spec: RefineSpec) -> list[str] | None:
 
 
 def _place(name: str, values: list[str]) -> Column:
-    """The value of one partition column, by the index of the partition."""
-    return F.element_at(F.array(*[F.lit(each) for each in values]), F.col(PARTITION) + 1).alias(
-        name
-    )
+    """The value of one partition column, by the index of the partition.
+
+    The values are dates and hours. Handing them over as one text spares a call to the JVM for each.
+    """
+    every = F.split(F.lit(",".join(values)), ",")
+    return F.element_at(every, F.col(PARTITION) + 1).alias(name)
 
 
 def _kept() -> Column:
@@ -254,11 +266,17 @@ def _kept() -> Column:
     return F.when((F.col(KIND) == DIRTY) & is_small, number)
 
 
-def _marks() -> Column:
-    """An aggregate of the fragments that `spark/repair.py` goes by."""
+def _drift() -> Column:
+    """Keys that the contract does not know, with their partition; null for all other rows."""
+    is_drift = (F.size(UNKNOWN_KEYS) > 0) & (F.col(KIND) != DIRTY)
+    return F.when(is_drift, F.struct(PARTITION, UNKNOWN_KEYS))
+
+
+def _mark() -> Column:
+    """A fragment that `spark/repair.py` goes by; null for all other rows."""
     is_end = F.col(KIND).isin(FIRST, LAST)
     mark = F.struct(OBJECT, POSITION, KIND, F.col(FRAGMENT).alias("text"))
-    return F.to_json(F.collect_list(F.when(is_end | F.col(FRAGMENT).isNotNull(), mark)))
+    return F.when(is_end | F.col(FRAGMENT).isNotNull(), mark)
 
 
 def _read_marks(observed: object) -> list[Mark]:

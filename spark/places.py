@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from spark.spec import RawObject
+
+_KEY = "_lake_path_key"
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,27 @@ def with_places(
             f"{', '.join(lost[:3])}. An object that vanished since it was listed is left out by "
             "running the partition again."
         )
-    schema = f"{PATH} string, {OBJECT} int, {PARTITION} int"
-    index = small_frame(rows.sparkSession, places, schema)
-    return rows.join(F.broadcast(index), PATH)
+    octets = _telling_octets([path for path, _, _ in places])
+    keys = [(_in_base64(path, octets), index, part) for path, index, part in places]
+    schema = f"{_KEY} binary, {OBJECT} int, {PARTITION} int"
+    index = small_frame(rows.sparkSession, keys, schema)
+    key = F.col(PATH).cast("binary").substr(-octets, octets)
+    return rows.withColumn(_KEY, key).join(F.broadcast(index), _KEY).drop(_KEY)
+
+
+def _telling_octets(paths: Sequence[str]) -> int:
+    """How many of their last octets tell paths apart, so that rows need not carry all of them."""
+    encoded = [path.encode() for path in paths]
+    shortest = min(len(path) for path in encoded)
+    for octets in (8, 16, 32, 64):
+        if octets <= shortest and len({path[-octets:] for path in encoded}) == len(paths):
+            return octets
+    return max(len(path) for path in encoded)
+
+
+def _in_base64(path: str, octets: int) -> str:
+    """The last octets as Spark reads a binary value out of JSON."""
+    return base64.b64encode(path.encode()[-octets:]).decode()
 
 
 def with_partitions(rows: DataFrame, objects: Sequence[IndexedObject]) -> DataFrame:

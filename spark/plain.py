@@ -94,10 +94,10 @@ def _lines(fragments: DataFrame) -> DataFrame:
     trimmed = F.regexp_replace(value, "^[ \\t\\r]+|[ \\t\\r]+$", "")
     is_tidy = value.startswith("{") & value.endswith("}")
     lines = fragments.withColumn(_VALUE, F.when(is_tidy, value).otherwise(trimmed))
-    has_one_pair = (F.locate("{", value, 2) == 0) & (F.instr(value, "}") == F.length(value))
+    has_one_end = F.instr(value, "}") == F.length(value)
     return lines.filter(value != "").select(
         *[name for name in fragments.columns if name != _VALUE],
-        *_texts(value, value.startswith("{") & has_one_pair),
+        *_texts(value, value.startswith("{") & has_one_end),
         *(is_valid_utf8(value).alias(_IS_UTF8), F.lit(0).alias(_CUT)),
     )
 
@@ -117,7 +117,7 @@ def _cuts(fragments: DataFrame) -> DataFrame:
     behind = F.when(is_last, 0).otherwise(_BRACE_BEHIND)
     return fragments.select(
         *[name for name in fragments.columns if name != _VALUE],
-        *_texts(text, ~value.contains("{") & ~value.contains("}")),
+        *_texts(text, ~value.contains("}")),
         *(is_valid_utf8(value).alias(_IS_UTF8), before.bitwiseOR(behind).alias(_CUT)),
     )
 
@@ -131,7 +131,7 @@ def _texts(document: Column, is_flat: Column) -> list[Column]:
 
 
 def _count(text: Column, character: str) -> Column:
-    return F.length(text) - F.length(F.translate(text, character, ""))
+    return F.octet_length(text) - F.octet_length(F.translate(text, character, ""))
 
 
 def _unwrapped(text: Column) -> Column:
@@ -151,7 +151,7 @@ def _element(contract: Contract) -> StructType:
 
 
 def _flat(contract: Contract) -> Column:
-    """A text with no brace but its first and last character, parsed.
+    """A text with no closing brace but its last character, parsed.
 
     If it can be parsed at all it is one document: the parser, which does not look at what follows,
     stopped at the only closing brace.

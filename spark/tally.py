@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 def tally_of(code: Column, distinct_codes: int) -> Column:
-    """An aggregate that counts each value of `code`; at most `distinct_codes` values may occur.
+    """An aggregate that counts each value of `code`, a whole number as double; at most `distinct_codes` values may occur.
 
     Tasks that saw the same code report a bin each, and bins are merged, nearest first, only when
     there are more than asked for: some slack keeps that merging rare and, at distance 0, exact.
     """
-    histogram = F.histogram_numeric(code.cast("double"), F.lit(4 * distinct_codes + 1000))
+    histogram = F.histogram_numeric(code, F.lit(4 * distinct_codes + 1000))
     return F.to_json(histogram)
 
 

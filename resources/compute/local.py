@@ -40,6 +40,9 @@ def local_spark_config(settings: Settings) -> dict[str, str]:
         # The default one keeps a checksum file beside each file. Without Hadoop's native library
         # every file and folder also costs a process that sets its mode: four a partition, here.
         "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
+        # A refine has more generated classes than the 100 that are kept by default; compiled anew
+        # in each run they would never be warm.
+        "spark.sql.codegen.cache.maxEntries": "1000",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
