@@ -5,7 +5,9 @@ SHELL := /bin/bash
 
 # With JAVA_HOME, where set-up had to choose one.
 RUN := source .venv/lake.env; exec .venv/bin/python
-DAGSTER_HOME ?= $(CURDIR)/.lake/dagster
+# Beside the lake, as for the command `lake`.
+LAKE_FOLDER := $(patsubst file://%,%,$(or $(filter-out s3://%,$(LAKE_ROOT)),$(CURDIR)/.lake/lake))
+DAGSTER_HOME ?= $(abspath $(LAKE_FOLDER)/..)/dagster
 PORT ?= 3000
 
 .PHONY: help

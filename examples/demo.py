@@ -23,7 +23,8 @@ from rich.progress import track
 from examples.activity import Counts, Options, generate_hour, tracks
 from lake_assets.cli_print import console, print_ledger, print_page, say
 from lake_assets.declared import declared_table
-from lake_assets.materialize import Wanted, changed, dagster_home, materialize_table
+from lake_assets.home import dagster_home
+from lake_assets.materialize import Wanted, changed, materialize_table
 from lake_assets.progress import noise_in
 from resources.browse import first_rows, published_table
 from resources.compute.local import local_spark_config

@@ -55,6 +55,8 @@ def rollback(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,  # noqa: FBT002
 ) -> None:
     """Point readers of some partitions at what was published before."""
+    from lake_assets.rollback import show_in_ui  # noqa: PLC0415 imports Dagster
+
     pointers = catalog()
     wanted = list(dict.fromkeys(partitions))
     now = published_table(pointers, table).pointers
@@ -70,6 +72,7 @@ def rollback(
     if restored != before:
         say("Something else was published meanwhile. What was rolled back:")
         _print_change(now, restored)
+    show_in_ui(load_settings(), table, restored.values())
     say(f"Readers of {len(restored):,} partition(s) see what was published before.")
     say(f"To publish anew: lake materialize {table} --partition {wanted[0]} --all", style="dim")
 

@@ -7,30 +7,23 @@ their progress on the terminal. What the assets do belongs to `lake_assets/asset
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import dagster as dg
 
 from lake_assets.cli_print import say
 from lake_assets.declared import Declared, declaration_errors, declared_table
 from lake_assets.definitions import defs
+from lake_assets.home import dagster_home
 from lake_assets.progress import LOGGERS, RUN_CONFIG, Steps, noise_in, showing
-from resources.errors import AuditFailed
+from resources.errors import AuditFailed, RunFailed
 from resources.lake import Lake
-from resources.raw import RawPartition
-from resources.settings import Settings, load_settings
+from resources.settings import load_settings
 from spark.errors import LakeError
 
-_PROJECT = Path(__file__).resolve().parents[1]
 _ONE = "dagster/partition"
 _FIRST, _LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-
-
-class RunFailed(LakeError):
-    """A run of Dagster that failed otherwise than by an error of the project's own."""
 
 
 @dataclass(frozen=True)
@@ -65,18 +58,6 @@ def materialize_table(name: str, wanted: Wanted) -> list[str]:
             return _materialize(runs, Lake(settings), declared, wanted)
 
 
-def dagster_home(settings: Settings) -> Path:
-    """The folder of Dagster's instance: DAGSTER_HOME, or `dagster` beside the lake; made if needed."""
-    beside = Path(settings.root.removeprefix("file://")).resolve().parent / "dagster"
-    home = Path(os.environ.get("DAGSTER_HOME") or beside).resolve()
-    home.mkdir(parents=True, exist_ok=True)
-    ours = _PROJECT / "scripts" / "dagster.yaml"
-    if not (home / "dagster.yaml").exists() and ours.is_file():
-        shutil.copyfile(ours, home / "dagster.yaml")
-    os.environ["DAGSTER_HOME"] = str(home)
-    return home
-
-
 def asked_for(declared: Declared, wanted: Wanted) -> list[str]:
     """The partitions that are named, or all; raises `DeclarationError` for what is none."""
     if wanted.first is None or wanted.last is None:
@@ -87,19 +68,13 @@ def asked_for(declared: Declared, wanted: Wanted) -> list[str]:
 def changed(lake: Lake, declared: Declared, wanted: Wanted) -> list[str]:
     """The partitions to materialize, in order: those asked for, without those that are current."""
     table = declared.table
-    has_table = any(each.name == table.name for each in lake.catalog.tables())
-    pointers = lake.catalog.pointers(table.name) if has_table else {}
+    pointers = lake.pointers(table)
     listed = lake.raw(table, asked_for(declared, wanted))
     is_named = wanted.first is not None
     found = [each for each in listed if is_named or each.objects or each.key in pointers]
     if wanted.everything:
         return [each.key for each in found]
-
-    def is_current(raw: RawPartition) -> bool:
-        pointer = pointers.get(raw.key)
-        return pointer is not None and pointer.inputs == lake.inputs(table, raw)
-
-    return [each.key for each in found if not is_current(each)]
+    return [each.key for each in lake.changed(table, found)]
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,13 @@
-"""Rolling published partitions back, from the UI's launchpad."""
+"""Rolling published partitions back from the UI's launchpad, and showing there what was."""
+
+from collections.abc import Iterable
 
 import dagster as dg
 
+from lake_assets.home import dagster_home
 from lake_assets.resources import LakeResource, lake_errors
+from resources.catalog.base import Pointer
+from resources.settings import Settings
 
 
 class RollbackConfig(dg.Config):
@@ -18,16 +23,26 @@ def roll_back(context: dg.OpExecutionContext, config: RollbackConfig, lake: Lake
     with lake_errors():
         pointers = lake.lake.catalog.rollback(config.table, config.partitions)
     for each in pointers:
-        context.log_event(
-            dg.AssetObservation(
-                asset_key=["catalog", config.table],
-                partition=each.partition,
-                metadata={"rolled_back_to": each.attempt, "rows": each.rows},
-            )
-        )
+        context.log_event(_observation(config.table, each))
 
 
 @dg.job(description="Point readers of some partitions at the attempt before the current one.")
 def rollback_job() -> None:
     """The one step, configured in the launchpad."""
     roll_back()
+
+
+def show_in_ui(settings: Settings, table: str, pointers: Iterable[Pointer]) -> None:
+    """Leave an observation of each partition that was rolled back outside of Dagster."""
+    dagster_home(settings)
+    with dg.DagsterInstance.get() as instance:
+        for each in pointers:
+            instance.report_runless_asset_event(_observation(table, each))
+
+
+def _observation(table: str, pointer: Pointer) -> dg.AssetObservation:
+    return dg.AssetObservation(
+        asset_key=["catalog", table],
+        partition=pointer.partition,
+        metadata={"rolled_back_to": pointer.attempt, "rows": pointer.rows},
+    )

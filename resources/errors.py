@@ -50,3 +50,7 @@ class CatalogBusy(CatalogError):
     """Another process held the catalog for longer than we wait; waiting again can help."""
 
     retryable = True
+
+
+class RunFailed(LakeError):
+    """A run that failed otherwise than by an error of the project's own."""

@@ -121,12 +121,20 @@ class Lake:
             )
         return version
 
-    def is_current(self, table: Table, raw: RawPartition) -> bool:
-        """Whether what is published was made from these very objects, references and rules."""
+    def pointers(self, table: Table) -> dict[str, Pointer]:
+        """What readers of the table follow; nothing before its first publication."""
         if all(entry.name != table.name for entry in self.catalog.tables()):
-            return False
-        pointer = self.catalog.pointers(table.name).get(raw.key)
-        return pointer is not None and pointer.inputs == self.inputs(table, raw)
+            return {}
+        return self.catalog.pointers(table.name)
+
+    def changed(self, table: Table, raw: Sequence[RawPartition]) -> list[RawPartition]:
+        """Those whose published rows were made from other objects, references or rules."""
+        pointers = self.pointers(table)
+        return [
+            each
+            for each in raw
+            if each.key not in pointers or pointers[each.key].inputs != self.inputs(table, each)
+        ]
 
     def inputs(self, table: Table, raw: RawPartition) -> dict[str, str]:
         """What a refine of the partition would be made from now; nothing for a missing reference."""

@@ -173,12 +173,9 @@ class Refine:
         At once, since such small jobs are mostly planning, which takes one core.
         """
         with ThreadPoolExecutor(max_workers=2) as pool:
-            passages = list(
-                pool.map(
-                    lambda work: work(examination), (self._refine_again, self._publish_beside)
-                )
-            )
-        return reduce(Passage.merged, passages)
+            again = pool.submit(self._refine_again, examination)
+            beside = pool.submit(self._publish_beside, examination)
+            return again.result().merged(beside.result())
 
     def _refine_again(self, examination: Examination) -> Passage:
         again = [o for o in self.objects if o.partition in examination.refined_again]

@@ -71,7 +71,7 @@ class Passage:
         return self.counts.get(index, Counter())
 
     def merged(self, other: Passage) -> Passage:
-        """This passage and one of other objects."""
+        """Add the figures of a passage of other objects."""
         return Passage(
             {**self.counts, **other.counts},
             {**self.unknown_keys, **other.unknown_keys},

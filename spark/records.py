@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,14 +27,14 @@ _FOUND = "_lake_found_"
 
 
 @dataclass(frozen=True)
-class RecordSource:
+class RecordSource(ABC):
     """A format whose only reader is an exact one. Subclasses say how records are read."""
 
     raw: RawSpec
 
+    @abstractmethod
     def exact(self, session: SparkSession, objects: Sequence[IndexedObject]) -> DataFrame:
         """Every record, with the reason why it cannot be published or null."""
-        raise NotImplementedError
 
     def documents(self, session: SparkSession, objects: Sequence[IndexedObject]) -> DataFrame:
         return with_kinds(self.exact(session, objects))

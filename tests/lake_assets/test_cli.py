@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -195,6 +196,19 @@ def test_rollback_does_not_ask_when_told_so(workshop: Workshop) -> None:
     assert done.exit_code == 0
     assert "Roll back?" not in done.stdout
     assert workshop.query("select count(*) n from plays") == [{"n": 2}]
+
+
+def test_a_rollback_shows_in_the_ui(workshop: Workshop) -> None:
+    old = publish(workshop, FIVE, PLAYS)
+    publish(workshop, FIVE, PLAYS[:1])
+
+    lake("rollback", "plays", FIVE, "--yes")
+
+    with dg.DagsterInstance.get() as instance:
+        seen = instance.fetch_observations(dg.AssetKey(["catalog", "plays"]), limit=5).records
+    assert [each.partition_key for each in seen] == [FIVE]
+    assert seen[0].asset_observation is not None
+    assert seen[0].asset_observation.metadata["rolled_back_to"].value == old
 
 
 def test_rollback_of_several_partitions_is_all_or_none(workshop: Workshop) -> None:

@@ -301,9 +301,7 @@ def test_a_partition_is_current_until_its_objects_references_or_rules_change(
     workshop: Workshop,
 ) -> None:
     def is_current() -> bool:
-        return workshop.lake.is_current(
-            workshop.table, workshop.lake.raw(workshop.table, [FIVE])[0]
-        )
+        return not workshop.lake.changed(workshop.table, workshop.lake.raw(workshop.table, [FIVE]))
 
     def publish() -> None:
         refine(workshop, PyArrowCompute({FIVE: [ALPHA]}), FIVE)
