@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from benchmarks import datasets, duckdb_refine, lake_refine, notebook_refine, runs
 
 Figures = Iterator[tuple[str, float]]
-ROUNDS = {"2m": 3, "24m": 2}
+ROUNDS = {"2m": 3, "24m": 1}
 #: Until then the JVM is still compiling: half of a first run's CPU seconds, a tenth of the sixth's.
 WARM_UPS = 5
 
