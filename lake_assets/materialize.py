@@ -67,7 +67,7 @@ def materialize_table(name: str, wanted: Wanted) -> list[str]:
 
 def dagster_home(settings: Settings) -> Path:
     """The folder of Dagster's instance: DAGSTER_HOME, or `dagster` beside the lake; made if needed."""
-    beside = Path(settings.root.removeprefix("file://")).resolve().parent / "dagster"
+    beside = Path(settings.local_folder.removeprefix("file://")).resolve().parent / "dagster"
     home = Path(os.environ.get("DAGSTER_HOME") or beside).resolve()
     home.mkdir(parents=True, exist_ok=True)
     ours = _PROJECT / "scripts" / "dagster.yaml"
