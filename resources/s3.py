@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from boto3.s3.transfer import TransferConfig
@@ -177,9 +178,9 @@ class S3Storage:
         """`s3://` and the key as it is: Spark's writers do not undo an escape."""
         return f"s3://{self.bucket}/{self._path(key)}"
 
-    def local_path(self, key: str) -> None:  # noqa: ARG002 - of the protocol
+    def local_path(self, key: str) -> Path | None:  # noqa: ARG002 - of the protocol
         """None: it is no path of this machine."""
-        return
+        return None
 
     def _key(self, key: str) -> str:
         if not key:
