@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from functools import cached_property
 
 from resources.errors import StorageError
 
@@ -24,10 +23,13 @@ class S3File(io.RawIOBase):
         self._fetch = fetch
         self._where = f"{key!r} in {root}"
         self._position = 0
+        self._fetched: tuple[bytes, int, str] | None = None
 
-    @cached_property
+    @property
     def _tail(self) -> tuple[bytes, int, str]:
-        return self._fetch(f"bytes=-{TAIL_BYTES}", None)
+        if self._fetched is None:
+            self._fetched = self._fetch(f"bytes=-{TAIL_BYTES}", None)
+        return self._fetched
 
     @property
     def size(self) -> int:
