@@ -45,12 +45,14 @@ def command(run: Callable[P, None]) -> Callable[P, None]:
 
 def storage() -> Storage:
     """The lake that the settings name."""
-    return open_storage(load_settings().root)
+    settings = load_settings()
+    return open_storage(settings.root, settings.aws)
 
 
 def catalog() -> LocalCatalog:
     """Its catalog."""
-    return LocalCatalog(load_settings().root)
+    settings = load_settings()
+    return LocalCatalog(settings.local_folder, open_storage(settings.root, settings.aws))
 
 
 def location(found: Published) -> str:

@@ -12,13 +12,9 @@ _PROJECT = Path(__file__).resolve().parents[1]
 
 
 def dagster_home(settings: Settings) -> Path:
-    """The folder of the instance: DAGSTER_HOME, or `dagster` beside the lake; made if needed.
-
-    Beside a lake that is not in a folder of this machine there is none: it is `.lake/dagster` then.
-    """
-    root = settings.root.removeprefix("file://")
-    beside = _PROJECT / ".lake" if "://" in root else Path(root).resolve().parent
-    home = Path(os.environ.get("DAGSTER_HOME") or beside / "dagster").resolve()
+    """The folder of the instance: DAGSTER_HOME, or `dagster` beside the lake; made if needed."""
+    beside = Path(settings.local_folder.removeprefix("file://")).resolve().parent / "dagster"
+    home = Path(os.environ.get("DAGSTER_HOME") or beside).resolve()
     home.mkdir(parents=True, exist_ok=True)
     ours = _PROJECT / "scripts" / "dagster.yaml"
     if not (home / "dagster.yaml").exists() and ours.is_file():

@@ -5,18 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from typing import Literal
 
 import dagster as dg
 from dagster_pyspark import LazyPySparkResource
 from pydantic import PrivateAttr
 
+from resources.aws import AwsSettings
 from resources.compute.local import local_spark_config
 from resources.lake import Lake
-from resources.settings import Settings, load_settings
+from resources.settings import GlueSettings, Settings, load_settings
 from spark.errors import LakeError
 
 #: How often, and how many seconds apart, a step is tried again when its error says that helps.
 RETRIES, RETRY_SECONDS = 3, 10
+
+
+class AwsConfig(dg.Config):
+    """How AWS is reached. The fields are those of `AwsSettings`."""
+
+    region: str
+    profile: str
+    role: str
+    endpoints: dict[str, str]
+    kms_key: str
+    requester_pays: bool
+
+
+class GlueConfig(dg.Config):
+    """Where tables are registered in AWS. The fields are those of `GlueSettings`."""
+
+    database: str
+    table_prefix: str
+    athena_work_group: str
 
 
 class LakeResource(dg.ConfigurableResource[Lake]):
@@ -25,11 +46,15 @@ class LakeResource(dg.ConfigurableResource[Lake]):
     root: str
     raw_root: str
     database: str
+    local_folder: str
     database_wait_seconds: float
     spark_master: str
     spark_memory: str
     target_file_bytes: int
     keep_previous: int
+    catalog: Literal["local", "glue"]
+    glue: GlueConfig
+    aws: AwsConfig
     _lake: Lake | None = PrivateAttr(default=None)
 
     @property
@@ -37,6 +62,8 @@ class LakeResource(dg.ConfigurableResource[Lake]):
         """The lake, made when first asked for."""
         if self._lake is None:
             fields = {name: getattr(self, name) for name in Settings.__dataclass_fields__}
+            fields["glue"] = GlueSettings(**self.glue.model_dump())
+            fields["aws"] = AwsSettings(**self.aws.model_dump())
             self._lake = Lake(Settings(**fields))
         return self._lake
 

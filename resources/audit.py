@@ -7,18 +7,20 @@ the verdict.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow.parquet as pq
 
 from resources.attempts import FileEntry
-from resources.errors import StorageError
 from resources.parquet import Footer, read_footer
 from resources.storage import Storage
 from resources.table import Limits
 from spark.contract import Contract
 from spark.ledger import Ledger
 
+_FOOTERS_AT_ONCE = 16
 #: Names of the checks, as the UI shows them, with what each of them says when it passes.
 CHECKS = {
     "ledger_balances": "Every document read is published, quarantined, a duplicate, filtered or dropped.",
@@ -97,28 +99,23 @@ def beyond_limits(ledger: Ledger, limits: Limits) -> list[str]:
 
 def read_rows(storage: Storage, key: str, count: int) -> list[dict[str, object]]:
     """The first rows of a Parquet file."""
-    with pq.ParquetFile(_path(storage, key)) as file:
+    with storage.open_input(key) as stream, pq.ParquetFile(stream) as file:
         batch = next(file.iter_batches(batch_size=max(count, 1)), None)
     rows: list[dict[str, object]] = batch.to_pylist() if batch is not None else []
     return rows[:count]
 
 
 def _footers(storage: Storage, directory: str) -> list[tuple[str, Footer]]:
+    """Several at once: on S3 each is a request."""
     keys = [info.key for info in storage.list(f"{directory}/") if _is_data(directory, info.key)]
-    return [(key, read_footer(_path(storage, key))) for key in keys]
+    with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as pool:
+        return list(zip(keys, pool.map(partial(read_footer, storage), keys), strict=True))
 
 
 def _is_data(directory: str, key: str) -> bool:
     """Readers skip names that begin with `_` or `.`, and so does the audit."""
     names = key[len(directory) + 1 :].split("/")
     return not any(name.startswith(("_", ".")) for name in names) and key.endswith(".parquet")
-
-
-def _path(storage: Storage, key: str) -> str:
-    path = storage.local_path(key)
-    if path is None:
-        raise StorageError(f"expected {key!r} in a folder, found it in {storage.root}")
-    return str(path)
 
 
 def _imbalance(ledger: Ledger) -> list[str]:
@@ -145,7 +142,8 @@ def _nulls(storage: Storage, key: str, footer: Footer, contract: Contract) -> li
             continue  # the schema check says so
         count = footer.stats.nulls.get(name)
         if count is None:
-            count = pq.read_table(_path(storage, key), columns=[name])[name].null_count
+            with storage.open_input(key) as stream:
+                count = pq.read_table(stream, columns=[name])[name].null_count
         if count:
             found.append(f"{key}: column `{name}` is required and null in {count:,} rows")
     return found

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from resources.attempts import Verdict, all_verdicts, quarantine_prefix, refined_prefix
 from resources.catalog.base import Catalog, Pointer, TableEntry
 from resources.catalog.query import connect
-from resources.errors import CatalogError, StorageError
+from resources.errors import CatalogError
 from resources.storage import Storage
 from spark.ledger import Ledger, total
 
@@ -150,12 +150,9 @@ def quarantined(storage: Storage, verdicts: Iterable[Verdict], per_reason: int) 
 
 def _rejected(storage: Storage, verdict: Verdict) -> Iterable[Rejected]:
     for info in storage.list(_quarantine_of(verdict)):
-        path = storage.local_path(info.key)
-        if path is None:
-            raise StorageError(f"expected {info.key!r} in a folder, found it in {storage.root}")
         if not info.key.endswith(".parquet") or info.key.rpartition("/")[2].startswith((".", "_")):
             continue
-        with pq.ParquetFile(path) as file:
+        with storage.open_input(info.key) as stream, pq.ParquetFile(stream) as file:
             rows = file.read(["document", "reason", "source_object", "position"]).to_pylist()
         yield from (Rejected(partition=verdict.partition, **row) for row in rows)
 

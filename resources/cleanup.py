@@ -73,9 +73,9 @@ def cleanup(
             f"found {keep_previous} versions and {older_than}."
         )
     cutoff = (now or datetime.now(UTC)) - older_than
-    others = [
-        *_stale_references(storage, _used_versions(catalog, keep_previous), cutoff),
-        *(info for area in _WRITTEN for info in storage.unfinished(area) if info.modified < cutoff),
+    references = list(_stale_references(storage, _used_versions(catalog, keep_previous), cutoff))
+    unfinished = [
+        info for area in _WRITTEN for info in storage.unfinished(area) if info.modified < cutoff
     ]
     removed: list[ObjectInfo] = []
     for table, stale in _stale_attempts(storage, cutoff).items():
@@ -88,8 +88,9 @@ def cleanup(
                     storage.delete(info.key for info in gone)
             removed += gone
     if not dry_run:
-        storage.delete(info.key for info in others)
-    return CleanupReport(dry_run, tuple(_by_directory([*removed, *others])))
+        storage.delete(info.key for info in references)
+        storage.discard(unfinished)
+    return CleanupReport(dry_run, tuple(_by_directory([*removed, *references, *unfinished])))
 
 
 def _used_versions(catalog: Catalog, keep_previous: int) -> set[str]:

@@ -20,6 +20,12 @@ class StorageError(LakeError):
     """Storage that did not do what it was asked."""
 
 
+class StorageUnavailable(StorageError):
+    """Storage that could not answer now: throttled, out of reach, or credentials that expired."""
+
+    retryable = True
+
+
 class AlreadyThere(StorageError):
     """A key that was to be written only if absent, and is present."""
 

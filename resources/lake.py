@@ -65,9 +65,9 @@ class Lake:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.storage: Storage = open_storage(settings.root)
-        self.raw_storage: Storage = open_storage(settings.raw_root)
-        self.catalog: Catalog = LocalCatalog(settings.root)
+        self.storage: Storage = open_storage(settings.root, settings.aws)
+        self.raw_storage: Storage = open_storage(settings.raw_root, settings.aws)
+        self.catalog: Catalog = LocalCatalog(settings.local_folder, self.storage)
         self.database = DerbyDatabase(
             Path(settings.database), Patience(settings.database_wait_seconds)
         )

@@ -7,15 +7,15 @@ with a contract lives in `spark/contract.py`; the notes that a writer leaves for
 
 from __future__ import annotations
 
+import io
 from collections import deque
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyarrow import fs
 
 from resources.errors import StorageError
+from resources.objects import Storage
 from spark.contract import ParquetField
 
 _SIMPLE = {
@@ -51,29 +51,18 @@ class Footer:
     stats: FooterStats
 
 
-def read_footer(path: str | Path, filesystem: fs.FileSystem | None = None) -> Footer:
-    """Read the footer, and no data, of a local file or of one on a pyarrow filesystem.
+def read_footer(storage: Storage, key: str) -> Footer:
+    """Read the footer, and no data, of a file.
 
-    Raises `StorageError` when there is no file, or when it is not Parquet.
+    Raises `ObjectMissing` when there is no file, `StorageError` when it is not Parquet.
     """
-    store = filesystem or fs.LocalFileSystem()
     try:
-        with store.open_input_file(str(path)) as stream, pq.ParquetFile(stream) as file:
-            return _footer(file, int(stream.size()))
-    except FileNotFoundError as error:
-        raise StorageError(f"Expected a Parquet file at {path}, found none: {error}") from error
+        with storage.open_input(key) as stream, pq.ParquetFile(stream) as file:
+            return _footer(file, stream.seek(0, io.SEEK_END))
     except (OSError, pa.ArrowException) as error:
-        raise StorageError(f"Expected a whole Parquet file at {path}, found: {error}") from error
-
-
-def footer_fields(path: str | Path, filesystem: fs.FileSystem | None = None) -> list[ParquetField]:
-    """The file's top-level columns, in its order; raises as `read_footer` does."""
-    return read_footer(path, filesystem).fields
-
-
-def footer_stats(path: str | Path, filesystem: fs.FileSystem | None = None) -> FooterStats:
-    """The file's figures; raises as `read_footer` does."""
-    return read_footer(path, filesystem).stats
+        raise StorageError(
+            f"Expected a whole Parquet file at {key!r} in {storage.root}, found: {error}"
+        ) from error
 
 
 def _footer(file: pq.ParquetFile, size_bytes: int) -> Footer:

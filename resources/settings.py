@@ -9,47 +9,165 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, cast
+from urllib.parse import urlsplit
 
+from resources.aws import AwsSettings
 from resources.errors import SettingsError
+from resources.storage import is_on_s3, open_storage
 
 _PROJECT = Path(__file__).resolve().parents[1]
 _MEMORY = re.compile(r"[1-9][0-9]*[mg]")
+_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d{1,2}")
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/.+")
+#: A key's ARN, its id, or an alias.
+_KMS_KEY = re.compile(r"arn:aws[a-z-]*:kms:.+|alias/.+|(mrk-)?[0-9a-f-]{32,36}")
+#: Athena takes these in queries without quotes.
+_GLUE_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+#: Our variable for each service whose endpoint can be set; beside it boto3's own are read.
+_ENDPOINTS = {
+    "s3": "LAKE_S3_ENDPOINT",
+    "glue": "LAKE_GLUE_ENDPOINT",
+    "secretsmanager": "LAKE_SECRETS_MANAGER_ENDPOINT",
+    "sts": "LAKE_STS_ENDPOINT",
+    "athena": "LAKE_ATHENA_ENDPOINT",
+}
+_BOTO3_ENDPOINTS = {
+    "s3": "AWS_ENDPOINT_URL_S3",
+    "glue": "AWS_ENDPOINT_URL_GLUE",
+    "secretsmanager": "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    "sts": "AWS_ENDPOINT_URL_STS",
+    "athena": "AWS_ENDPOINT_URL_ATHENA",
+}
+
+
+@dataclass(frozen=True)
+class GlueSettings:
+    """Where published tables are registered, and the Athena work group that reads them back."""
+
+    database: str = "lake"
+    table_prefix: str = ""
+    athena_work_group: str = "primary"
 
 
 @dataclass(frozen=True)
 class Settings:
     """What can be set; every field has a default. See `docs/operate.md` for the variables.
 
-    `root` is where the lake lies and `raw_root` where raw objects do, `database` the folder of the
-    embedded database. `spark_master` and `spark_memory` are Spark's own spellings.
+    `root` is where the lake lies and `raw_root` where raw objects do; `local_folder` is where on
+    this machine the local catalog lies, and `database` the folder of the embedded database.
+    `spark_master` and `spark_memory` are Spark's own spellings.
     """
 
     root: str
     raw_root: str
     database: str
+    local_folder: str
     database_wait_seconds: float = 1800.0
     spark_master: str = "local[*]"
     spark_memory: str = "2g"
     target_file_bytes: int = 128 * 1024 * 1024
     keep_previous: int = 2
+    catalog: Literal["local", "glue"] = "local"
+    glue: GlueSettings = field(default_factory=GlueSettings)
+    aws: AwsSettings = field(default_factory=AwsSettings)
+
+    @property
+    def is_on_s3(self) -> bool:
+        """Whether anything that Spark reads or writes is on S3."""
+        return is_on_s3(self.root) or is_on_s3(self.raw_root)
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Read the settings; raises `SettingsError` naming the variable, its value and what it takes."""
     env = os.environ if environment is None else environment
-    root = env.get("LAKE_ROOT") or str(_home() / ".lake" / "lake")
+    root = _root(env, "LAKE_ROOT") or str(_home() / ".lake" / "lake")
+    local_folder = env.get("LAKE_LOCAL_FOLDER") or _local_folder(root)
+    if is_on_s3(local_folder):
+        raise SettingsError(
+            f"LAKE_LOCAL_FOLDER: expected a folder of this machine, found {local_folder!r}"
+        )
     return Settings(
         root=root,
-        raw_root=env.get("LAKE_RAW_ROOT") or f"{root.rstrip('/')}/raw",
-        database=env.get("LAKE_DATABASE") or f"{_folder(root).rstrip('/')}/database",
+        raw_root=_root(env, "LAKE_RAW_ROOT") or f"{root.rstrip('/')}/raw",
+        local_folder=local_folder,
+        database=env.get("LAKE_DATABASE") or f"{_path(local_folder).rstrip('/')}/database",
         database_wait_seconds=_number(env, "LAKE_DATABASE_WAIT_SECONDS", 1800, at_least=1),
         spark_master=_matching(env, "LAKE_SPARK_MASTER", "local[*]", r"local(\[(\*|\d+)\])?"),
         spark_memory=_matching(env, "LAKE_SPARK_MEMORY", "2g", _MEMORY.pattern),
         target_file_bytes=_number(env, "LAKE_TARGET_FILE_MB", 128, at_least=1) * 1024 * 1024,
         keep_previous=_number(env, "LAKE_KEEP_PREVIOUS", 2, at_least=1),
+        catalog=_catalog(env, root),
+        glue=GlueSettings(
+            _matching(env, "LAKE_GLUE_DATABASE", "lake", _GLUE_NAME.pattern),
+            _optional(env, "LAKE_GLUE_TABLE_PREFIX", _GLUE_NAME, "raw_"),
+            _matching(env, "LAKE_ATHENA_WORK_GROUP", "primary", r"[\w.-]{1,128}"),
+        ),
+        aws=_aws(env),
     )
+
+
+def _aws(env: Mapping[str, str]) -> AwsSettings:
+    """What is said for the lake, then what AWS's own tools read; boto3 leaves out AWS_REGION."""
+    region = next(
+        (name for name in ("LAKE_AWS_REGION", "AWS_REGION") if env.get(name)), "AWS_DEFAULT_REGION"
+    )
+    return AwsSettings(
+        region=_optional(env, region, _REGION, "eu-west-1"),
+        profile=env.get("LAKE_AWS_PROFILE", "").strip() or env.get("AWS_PROFILE", "").strip(),
+        role=_optional(env, "LAKE_AWS_ROLE", _ROLE, "arn:aws:iam::123456789012:role/lake"),
+        endpoints={
+            service: url for service in _ENDPOINTS if (url := _endpoint(env, service)) is not None
+        },
+        kms_key=_optional(env, "LAKE_S3_KMS_KEY", _KMS_KEY, "alias/lake"),
+        requester_pays=_is_true(env, "LAKE_S3_REQUESTER_PAYS"),
+    )
+
+
+def _endpoint(env: Mapping[str, str], service: str) -> str | None:
+    for name in (_ENDPOINTS[service], _BOTO3_ENDPOINTS[service], "AWS_ENDPOINT_URL"):
+        url = env.get(name, "").strip()
+        if not url:
+            continue
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.query:
+            raise SettingsError(
+                f"{name}: expected a URL such as https://s3.eu-west-1.amazonaws.com, found {url!r}"
+            )
+        return url.rstrip("/")
+    return None
+
+
+def _catalog(env: Mapping[str, str], root: str) -> Literal["local", "glue"]:
+    name = env.get("LAKE_CATALOG", "").strip() or "local"
+    if name not in ("local", "glue"):
+        raise SettingsError(f"LAKE_CATALOG: expected 'local' or 'glue', found {name!r}")
+    if name == "glue" and not is_on_s3(root):
+        raise SettingsError(
+            f"LAKE_CATALOG: expected 'local' for a lake in a folder, found 'glue' with LAKE_ROOT "
+            f"{root!r}. Athena reads S3 only: set LAKE_ROOT to an address like s3://bucket/lake."
+        )
+    return cast("Literal['local', 'glue']", name)
+
+
+def _root(env: Mapping[str, str], name: str) -> str:
+    """The address of a store, as it stands once one has been made of it."""
+    root = env.get(name, "")
+    if not is_on_s3(root):
+        return root
+    try:
+        return open_storage(root).root
+    except SettingsError as error:
+        raise SettingsError(f"{name}: {error}") from error
+
+
+def _local_folder(root: str) -> str:
+    """The lake itself, or for one on S3 a folder of its own beside the project."""
+    if not is_on_s3(root):
+        return root
+    return str(_home() / ".lake" / "s3" / root.removeprefix("s3://"))
 
 
 def _home() -> Path:
@@ -57,7 +175,7 @@ def _home() -> Path:
     return _PROJECT if (_PROJECT / "pyproject.toml").is_file() else Path.cwd()
 
 
-def _folder(root: str) -> str:
+def _path(root: str) -> str:
     return root.removeprefix("file://")
 
 
@@ -73,3 +191,17 @@ def _matching(env: Mapping[str, str], name: str, default: str, pattern: str) -> 
     if not re.fullmatch(pattern, text):
         raise SettingsError(f"{name}: expected something like {default!r}, found {text!r}")
     return text
+
+
+def _optional(env: Mapping[str, str], name: str, pattern: re.Pattern[str], example: str) -> str:
+    text = env.get(name, "").strip()
+    if text and not pattern.fullmatch(text):
+        raise SettingsError(f"{name}: expected something like {example!r}, found {text!r}")
+    return text
+
+
+def _is_true(env: Mapping[str, str], name: str) -> bool:
+    text = env.get(name, "").strip().lower() or "false"
+    if text not in ("true", "false"):
+        raise SettingsError(f"{name}: expected 'true' or 'false', found {text!r}")
+    return text == "true"

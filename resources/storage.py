@@ -1,306 +1,71 @@
-"""Objects under `LAKE_ROOT`: list, read, write, delete, and the name Spark knows them by.
-
-The rest of the project names objects by key, a path with `/` relative to the root, and learns
-here where they are. What the objects mean (attempts, manifests, raw hours) does not belong here.
-"""
+"""The store that a setting names. The rest of the project takes stores from here, as `Storage`."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
 import re
-import uuid
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from resources.errors import AlreadyThere, ObjectMissing, SettingsError, StorageError
+from resources.aws import AwsSettings
+from resources.errors import SettingsError
+from resources.folder import FolderStorage, unfinished_name
+from resources.objects import ObjectInfo, Storage, fingerprint
+from resources.s3 import S3Storage
 
-_UNFINISHED = ".lake-unfinished-"
-_GLOB_CHARACTERS = frozenset("\\*?[]{},^")
+__all__ = [
+    "FolderStorage",
+    "ObjectInfo",
+    "S3Storage",
+    "Storage",
+    "fingerprint",
+    "is_on_s3",
+    "open_storage",
+    "unfinished_name",
+]
 
-
-@dataclass(frozen=True)
-class ObjectInfo:
-    """One object as the store lists it; `size` in bytes, `modified` in UTC."""
-
-    key: str
-    size: int
-    etag: str
-    modified: datetime
-
-
-class Storage(Protocol):
-    """What the project needs of a store. Writes are atomic: a reader sees all of them or none."""
-
-    @property
-    def root(self) -> str:
-        """Where the keys start, as a setting would name it."""
-
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Every object whose key starts with `prefix`, at any depth, in order of keys."""
-
-    def unfinished(self, prefix: str) -> Iterator[ObjectInfo]:
-        """What interrupted writes left under `prefix`; `list` never shows these."""
-
-    def read(self, key: str) -> bytes:
-        """The object's bytes. Raises `ObjectMissing`."""
-
-    def write(self, key: str, data: bytes, *, if_absent: bool = False) -> None:
-        """Create or replace an object. Raises `AlreadyThere` when `if_absent` and it exists."""
-
-    def delete(self, keys: Iterable[str]) -> None:
-        """Remove objects; keys that are not there are no error."""
-
-    def exists(self, key: str) -> bool:
-        """Whether there is an object of exactly this key."""
-
-    def uri(self, key: str) -> str:
-        """What Spark *reads* this key or key prefix by (characters of globs are escaped)."""
-
-    def target_uri(self, key: str) -> str:
-        """What Spark *writes* this key prefix by (writers take every character literally)."""
-
-    def local_path(self, key: str) -> Path | None:
-        """The key as a path of this machine, or None where the store is elsewhere."""
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
-class FolderStorage:
-    """A folder as a store. Symbolic links in it are followed; keys cannot lead out of it."""
+def open_storage(root: str, aws: AwsSettings | None = None) -> Storage:
+    """The store that a setting names: a folder, a `file:` URL (percent-decoded) or an `s3:` URL.
 
-    def __init__(self, root: str | Path) -> None:
-        """Take `root` as it is; the first write makes the folder."""
-        self.root: str = os.path.normpath(Path(root).absolute())
-
-    def __repr__(self) -> str:
-        """Show the folder."""
-        return f"FolderStorage({self.root!r})"
-
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Every object whose key starts with `prefix`; what vanishes meanwhile is left out."""
-        for info in self._walk(prefix):
-            if not _is_unfinished(info.key):
-                yield info
-
-    def unfinished(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Temporary files of writes that were killed, or that are under way."""
-        return (info for info in self._walk(prefix) if _is_unfinished(info.key))
-
-    def read(self, key: str) -> bytes:
-        """The file's bytes, those of one version even while it is being replaced."""
-        path = self._path(key)
-        try:
-            return path.read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            raise ObjectMissing(
-                f"Expected an object {key!r} in {self.root}; there is none."
-            ) from None
-        except OSError as error:
-            raise _refusal("read", key, self.root, error) from error
-
-    def write(self, key: str, data: bytes, *, if_absent: bool = False) -> None:
-        """Write beside the target, flush to the disk, then rename (or link, if absent)."""
-        target = self._path(key)
-        temporary = target.parent / unfinished_name()
-        try:
-            _write_through(temporary, data)
-            if if_absent:
-                os.link(temporary, target)
-            else:
-                temporary.replace(target)
-            _flush_folder(target.parent)
-        except FileExistsError:
-            raise AlreadyThere(
-                f"Expected no object {key!r} in {self.root}; there is one, left as it is."
-            ) from None
-        except OSError as error:
-            raise _refusal("write", key, self.root, error) from error
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-
-    def delete(self, keys: Iterable[str]) -> None:
-        """Remove files, then the folders that this left empty."""
-        parents: set[Path] = set()
-        for key in keys:
-            path = self._path(key)
-            try:
-                path.unlink(missing_ok=True)
-            except NotADirectoryError:
-                continue
-            except OSError as error:
-                raise _refusal("delete", key, self.root, error) from error
-            parents.add(path.parent)
-        for parent in parents:
-            self._remove_empty(parent)
-
-    def exists(self, key: str) -> bool:
-        """Whether there is a file of exactly this key."""
-        return self._path(key).is_file()
-
-    def uri(self, key: str) -> str:
-        r"""`file://` and the path with `\` before characters of globs, as Spark reads it.
-
-        Not percent-encoded: Hadoop takes `%`, `#`, `+` and blanks in this form literally, and
-        answers "path does not exist" to the encoded form.
-        """
-        path = self._target(key)
-        return "file://" + "".join(f"\\{c}" if c in _GLOB_CHARACTERS else c for c in path)
-
-    def target_uri(self, key: str) -> str:
-        """`file://` and the path as it is: Spark's writers do not undo an escape."""
-        return "file://" + self._target(key)
-
-    def local_path(self, key: str) -> Path:
-        """The file or folder of this key."""
-        return self._path(key)
-
-    def _target(self, key: str) -> str:
-        path = str(self._path(key))
-        return path + "/" if key.endswith("/") else path
-
-    def _path(self, key: str) -> Path:
-        parts = key.removesuffix("/").split("/")
-        if "\0" in key or any(part in ("", ".", "..") for part in parts):
-            raise StorageError(
-                f"Expected a key relative to {self.root}, such as 'raw/radio/a.json'; found "
-                f"{key!r}. Keys hold no empty part, no '.' or '..', and do not start with '/'."
-            )
-        return Path(self.root, *parts)
-
-    def _walk(self, prefix: str) -> Iterator[ObjectInfo]:
-        folder = prefix.rpartition("/")[0]
-        start = self._path(folder) if folder else Path(self.root)
-        yield from _walk_folder(str(start), folder + "/" if folder else "", prefix, frozenset())
-
-    def _remove_empty(self, folder: Path) -> None:
-        root = Path(self.root)
-        while folder != root and root in folder.parents:
-            try:
-                folder.rmdir()
-            except OSError:
-                return
-            folder = folder.parent
-
-
-def open_storage(root: str) -> Storage:
-    """The store that a setting names: a folder, or a `file:` URL (percent-decoded).
-
-    Raises `SettingsError` for anything else.
+    Nothing is opened. Raises `SettingsError` for anything else.
     """
     if not root.strip():
-        raise SettingsError("Expected a folder or a file: URL as the lake's root; found nothing.")
+        raise SettingsError("Expected a folder or a URL as the lake's root; found nothing.")
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", root):
         return _open_folder(Path(root).expanduser())
+    if is_on_s3(root):
+        return _open_bucket(root, aws or AwsSettings())
     parts = urlsplit(root)
-    if parts.scheme in ("s3", "s3a", "s3n"):
-        raise SettingsError(
-            f"Expected a folder or a file: URL as the lake's root; found {root!r}. Lakes on S3 "
-            "are not supported yet: name a folder of this machine."
-        )
     absolute = parts.path.startswith("/") and parts.netloc in ("", "localhost")
     if parts.scheme != "file" or not absolute or parts.query or parts.fragment:
         raise SettingsError(
-            f"Expected a folder or a URL like file:///data/lake as the lake's root; found "
-            f"{root!r}. In a URL, write '?' as %3F and '#' as %23."
+            f"Expected a folder or a URL like file:///data/lake or s3://bucket/lake as the lake's "
+            f"root; found {root!r}. In a file: URL, write '?' as %3F and '#' as %23."
         )
     return _open_folder(Path(unquote(parts.path)))
 
 
-def unfinished_name() -> str:
-    """A file name for what is not complete yet: `list` leaves it out, a clean-up finds it."""
-    return f"{_UNFINISHED}{uuid.uuid4().hex}"
+def is_on_s3(root: str) -> bool:
+    """Whether a root is an address in S3, by any of the names that Hadoop has had for it."""
+    return root.startswith(("s3://", "s3a://", "s3n://"))
 
 
-def fingerprint(objects: Iterable[ObjectInfo]) -> str:
-    """16 hexadecimal digits that change when a key, a size or an ETag does; order is no matter."""
-    digest = hashlib.sha256()
-    for info in sorted(objects, key=lambda each: each.key):
-        line = f"{info.key}\t{info.size}\t{info.etag}\n"
-        digest.update(line.encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()[:16]
+def _open_bucket(root: str, aws: AwsSettings) -> S3Storage:
+    """The bucket and prefix are taken literally: S3 does not percent-encode its addresses."""
+    bucket, _, prefix = root.partition("://")[2].partition("/")
+    parts = prefix.rstrip("/").split("/") if prefix.rstrip("/") else []
+    if not _BUCKET.fullmatch(bucket) or any(part in ("", ".", "..") for part in parts):
+        raise SettingsError(
+            f"Expected an address like s3://bucket/lake as the lake's root; found {root!r}. "
+            "Buckets have 3 to 63 lower-case letters, digits, dots and hyphens; prefixes have no "
+            "empty part, no '.' and no '..'."
+        )
+    return S3Storage(bucket, "/".join(parts), aws)
 
 
 def _open_folder(path: Path) -> FolderStorage:
     if path.exists() and not path.is_dir():
         raise SettingsError(f"Expected a folder as the lake's root; {str(path)!r} is a file.")
     return FolderStorage(path)
-
-
-def _is_unfinished(key: str) -> bool:
-    return key.rpartition("/")[2].startswith(_UNFINISHED)
-
-
-def _walk_folder(
-    folder: str, base: str, prefix: str, above: frozenset[tuple[int, int]]
-) -> Iterator[ObjectInfo]:
-    """Objects below `folder`; `above` are the folders on the way, so that link loops end."""
-    try:
-        status = Path(folder).stat()
-        identity = (status.st_dev, status.st_ino)
-        if identity in above:
-            return
-        with os.scandir(folder) as scan:
-            entries = sorted((each.name + "/" * each.is_dir(), each) for each in scan)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as error:
-        raise _refusal("list", base, folder, error) from error
-    for name, entry in entries:
-        key = base + name
-        if name.endswith("/"):
-            if key.startswith(prefix) or prefix.startswith(key):
-                yield from _walk_folder(entry.path, key, prefix, above | {identity})
-        elif key.startswith(prefix) and (info := _describe(entry, key)):
-            yield info
-
-
-def _describe(entry: os.DirEntry[str], key: str) -> ObjectInfo | None:
-    try:
-        status = entry.stat()
-    except FileNotFoundError:
-        return None
-    etag = f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
-    modified = datetime.fromtimestamp(status.st_mtime_ns / 1e9, UTC)
-    return ObjectInfo(key, status.st_size, etag, modified)
-
-
-def _make_folders(folder: Path) -> None:
-    if folder.is_dir():
-        return
-    _make_folders(folder.parent)
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir()
-        _flush_folder(folder.parent)
-
-
-def _write_through(path: Path, data: bytes) -> None:
-    try:
-        _make_folders(path.parent)
-        file = path.open("xb")
-    except FileNotFoundError:  # a deletion emptied the folder and removed it in between
-        _make_folders(path.parent)
-        file = path.open("xb")
-    with file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _refusal(verb: str, key: str, where: str, error: OSError) -> StorageError:
-    return StorageError(
-        f"Could not {verb} {key!r} in {where}: {error.strerror or error}. "
-        "Check the folder's permissions, free space and that no folder has the object's name."
-    )

@@ -1,4 +1,4 @@
-"""The catalog of a lake in a folder: pointers in SQLite, beside the data.
+"""A catalog in a folder of this machine: pointers in SQLite.
 
 Every pointer ever published is kept with a serial number and with the one it replaced, which is
 what a rollback goes back to. Queries on the published files do not belong here (`query.py`).
@@ -26,9 +26,9 @@ from resources.catalog.base import (
     check_pointer,
     same_publication,
 )
-from resources.errors import CatalogError
+from resources.errors import CatalogError, SettingsError
 from resources.sqlite import SharedDatabase
-from resources.storage import open_storage
+from resources.storage import Storage, open_storage
 from spark.contract import Contract
 
 _FORMAT = 1
@@ -64,18 +64,25 @@ _POINTER = TypeAdapter(Pointer)
 
 
 class LocalCatalog:
-    """A catalog in `catalog.sqlite` under the lake's root; made on first use.
+    """A catalog in `catalog.sqlite` of a folder; made on first use.
 
     Safe for any number of processes: writers wait for each other, readers wait for nobody. Each
     call opens a connection of its own, so an instance may be shared between threads.
     """
 
-    def __init__(self, root: str) -> None:
-        """Take the lake's root, a folder or a `file:` URL. Raises `SettingsError`."""
-        self._storage = open_storage(root)
-        path = self._storage.local_path("catalog.sqlite")
+    def __init__(self, folder: str, storage: Storage | None = None) -> None:
+        """Take a folder or `file:` URL, and the store of published files unless that is the same.
+
+        Raises `SettingsError` for a folder that is none.
+        """
+        beside = open_storage(folder)
+        self._storage = storage or beside
+        path = beside.local_path("catalog.sqlite")
         if path is None:
-            raise CatalogError(f"Expected a lake in a folder for a local catalog; found {root!r}.")
+            raise SettingsError(
+                f"LAKE_LOCAL_FOLDER: expected a folder of this machine for a local catalog; found "
+                f"{folder!r}."
+            )
         self._database = SharedDatabase(path, _SCHEMA, _FORMAT)
 
     def ensure_table(self, entry: TableEntry) -> None:

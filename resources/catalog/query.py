@@ -5,18 +5,20 @@ files it opens in half a second on two cores, and answers in 0.2 (one partition)
 
 Nothing is inferred. Columns and types are the contract's, whatever an older file holds; partition
 columns are the pointers' text, joined by file name, and DuckDB opens only the files of the
-partitions that a query asks for. Publishing does not belong here.
+partitions that a query asks for. Files on S3 come through an Arrow dataset (`dataset.py`), since
+DuckDB's own reader would have to be downloaded. Publishing does not belong here.
 """
 
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import duckdb
 import pyarrow as pa
 
 from resources.catalog.base import Catalog, Pointer, TableEntry
+from resources.catalog.dataset import published_dataset
 from resources.errors import CatalogError
 from resources.storage import Storage
 from spark.contract import Contract
@@ -80,14 +82,22 @@ def _create_view(
     pointers: Sequence[Pointer],
 ) -> None:
     view = _name(entry.name)
-    paths = {path: each for each in pointers for path in _paths(storage, each)}
-    if paths:
-        files = f"{_FILES_SCHEMA}.{view}"
-        _create_files_table(connection, files, entry.partition_columns, paths)
-        select = _select_published(entry, list(paths), files)
-    else:
-        select = _select_nothing(entry)
-    connection.execute(f"CREATE VIEW {view} AS {select}")
+    if not any(each.files for each in pointers):
+        connection.execute(f"CREATE VIEW {view} AS {_select_nothing(entry)}")
+        return
+    paths = {
+        str(path): each
+        for each in pointers
+        for file in each.files
+        if (path := storage.local_path(file.key))
+    }
+    if not paths:
+        dataset = published_dataset(storage, entry, pointers)
+        connection.from_arrow(dataset).create_view(entry.name)
+        return
+    files = f"{_FILES_SCHEMA}.{view}"
+    _create_files_table(connection, files, entry.partition_columns, paths)
+    connection.execute(f"CREATE VIEW {view} AS {_select_published(entry, list(paths), files)}")
 
 
 def _select_published(entry: TableEntry, paths: Sequence[str], files: str) -> str:
@@ -139,17 +149,6 @@ def _create_files_table(
     connection.register("incoming_files", pa.table(columns))
     connection.execute(f"CREATE TABLE {name} AS FROM incoming_files")
     connection.unregister("incoming_files")
-
-
-def _paths(storage: Storage, pointer: Pointer) -> Iterator[str]:
-    for file in pointer.files:
-        path = storage.local_path(file.key)
-        if path is None:
-            raise CatalogError(
-                f"Expected published files in a folder of this machine; {file.key!r} lies in "
-                f"{storage.root}. Query this lake through the engine of its own catalog."
-            )
-        yield str(path)
 
 
 def _unused_name(contract: Contract) -> str:

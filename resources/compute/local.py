@@ -46,6 +46,6 @@ def local_spark_config(settings: Settings) -> dict[str, str]:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
-        "spark.sql.warehouse.dir": f"{settings.root}/.spark-warehouse",
+        "spark.sql.warehouse.dir": f"{settings.local_folder}/.spark-warehouse",
         "spark.log.level": "FATAL",
     }

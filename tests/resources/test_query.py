@@ -15,11 +15,12 @@ from resources.catalog.base import Pointer, TableEntry
 from resources.catalog.local import LocalCatalog
 from resources.catalog.query import connect, duckdb_type, run_sql
 from resources.errors import CatalogError
-from resources.storage import FolderStorage
+from resources.storage import FolderStorage, Storage
 from spark.contract import Column, Contract
 from spark.errors import ContractError
 
 Row = Mapping[str, object]
+MakeLake = Callable[..., "Lake"]
 ID, TITLE = Column("id", "bigint"), Column("title", "string")
 RADIO = TableEntry("radio", Contract((ID, TITLE)), ("dt", "hour"))
 SCHEMA = pa.schema([("id", pa.int64()), ("title", pa.string())])
@@ -30,9 +31,9 @@ FIVE = {"dt": "2014-06-16", "hour": "05"}
 class Lake:
     """A catalog with its storage, filled without Spark."""
 
-    def __init__(self, root: Path, *tables: TableEntry) -> None:
-        self.storage = FolderStorage(root)
-        self.catalog = LocalCatalog(str(root))
+    def __init__(self, root: Path, *tables: TableEntry, storage: Storage | None = None) -> None:
+        self.storage = storage or FolderStorage(root)
+        self.catalog = LocalCatalog(str(root), self.storage)
         for table in tables:
             self.catalog.ensure_table(table)
 
@@ -83,7 +84,17 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(tmp_path / "lake", RADIO)
 
 
-def test_published_rows_come_with_contract_columns_then_partition_columns(lake: Lake) -> None:
+@pytest.fixture(params=["folder", "s3"])
+def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> MakeLake:
+    """Makes a lake in a folder, or one on S3 whose catalog is in a folder."""
+    storage = request.getfixturevalue("s3_lake") if request.param == "s3" else None
+    return lambda *tables: Lake(tmp_path / "lake", *tables, storage=storage)
+
+
+def test_published_rows_come_with_contract_columns_then_partition_columns(
+    anywhere: MakeLake,
+) -> None:
+    lake = anywhere(RADIO)
     lake.publish([{"id": 1, "title": "one"}, {"id": None, "title": None}])
     lake.publish([{"id": 2, "title": "two"}], values=MIDNIGHT)
     table = run_sql(lake.catalog, lake.storage, "SELECT * FROM radio ORDER BY hour, id")
@@ -106,7 +117,8 @@ def test_only_the_files_of_current_pointers_are_read(lake: Lake) -> None:
     assert lake.sql("SELECT title FROM radio") == [("old",)]
 
 
-def test_partition_columns_are_the_pointers_and_not_the_paths(lake: Lake) -> None:
+def test_partition_columns_are_the_pointers_and_not_the_paths(anywhere: MakeLake) -> None:
+    lake = anywhere(RADIO)
     pointer = lake.publish([{"id": 1, "title": "one"}])
     odd = {"dt": 'it\'s "quoted"', "hour": "5"}
     moved = replace(pointer, partition="other", attempt="b", values=odd)
@@ -115,31 +127,35 @@ def test_partition_columns_are_the_pointers_and_not_the_paths(lake: Lake) -> Non
     assert lake.sql("SELECT DISTINCT dt, hour FROM radio") == [('it\'s "quoted"', "5")]
 
 
-def test_a_filter_on_partition_columns_opens_only_their_files(lake: Lake) -> None:
+def test_a_filter_on_partition_columns_opens_only_their_files(anywhere: MakeLake) -> None:
+    lake = anywhere(RADIO)
     pointer = lake.publish([{"id": 1, "title": "one"}])
     lake.publish([{"id": 2, "title": "two"}], values=MIDNIGHT)
-    Path(lake.storage.root, pointer.files[0].key).write_bytes(b"no Parquet at all")
+    lake.storage.write(pointer.files[0].key, b"no Parquet at all")
     assert lake.sql("SELECT id FROM radio WHERE hour = '00'") == [(2,)]
 
 
-def test_a_table_with_nothing_published_has_its_columns_and_no_rows(lake: Lake) -> None:
+def test_a_table_with_nothing_published_has_its_columns_and_no_rows(anywhere: MakeLake) -> None:
+    lake = anywhere(RADIO)
     table = run_sql(lake.catalog, lake.storage, "SELECT * FROM radio")
     assert table.num_rows == 0
     assert table.column_names == ["id", "title", "dt", "hour"]
 
 
-def test_a_table_with_only_empty_partitions_has_no_rows(lake: Lake) -> None:
+def test_a_table_with_only_empty_partitions_has_no_rows(anywhere: MakeLake) -> None:
+    lake = anywhere(RADIO)
     lake.publish([])
     assert lake.sql("SELECT count(*), count(hour) FROM radio") == [(0, 0)]
 
 
-def test_a_table_without_partition_columns_is_read_whole(tmp_path: Path) -> None:
-    lake = Lake(tmp_path, replace(RADIO, partition_columns=()))
+def test_a_table_without_partition_columns_is_read_whole(anywhere: MakeLake) -> None:
+    lake = anywhere(replace(RADIO, partition_columns=()))
     lake.publish([{"id": 1, "title": "one"}, {"id": 2, "title": "two"}], values={})
     assert lake.sql("SELECT * FROM radio ORDER BY id") == [(1, "one"), (2, "two")]
 
 
-def test_files_of_an_older_contract_are_read_as_the_newer_one(lake: Lake) -> None:
+def test_files_of_an_older_contract_are_read_as_the_newer_one(anywhere: MakeLake) -> None:
+    lake = anywhere(RADIO)
     lake.publish([{"id": 1, "title": "old"}], schema=pa.schema([("id", "int32"), TITLE_FIELD]))
     tags = Column("tags", "map<string,array<int>>")
     lake.catalog.ensure_table(replace(RADIO, contract=Contract((ID, TITLE, tags))))
@@ -197,10 +213,10 @@ EVERY_TYPE: list[tuple[str, str, pa.DataType, object]] = [
     ("type_", "expected", "arrow", "value"), EVERY_TYPE, ids=[each[0] for each in EVERY_TYPE]
 )
 def test_every_contract_type_is_read_and_is_typed_before_the_first_row(
-    tmp_path: Path, type_: str, expected: str, arrow: pa.DataType, value: object
+    anywhere: MakeLake, type_: str, expected: str, arrow: pa.DataType, value: object
 ) -> None:
     assert duckdb_type(type_) == expected
-    lake = Lake(tmp_path, replace(RADIO, contract=Contract((Column("c", type_),))))
+    lake = anywhere(replace(RADIO, contract=Contract((Column("c", type_),))))
     empty = run_sql(lake.catalog, lake.storage, "SELECT c FROM radio")
     lake.publish([{"c": value}, {"c": None}], schema=pa.schema([("c", arrow)]))
     full = run_sql(lake.catalog, lake.storage, "SELECT c FROM radio ORDER BY c NULLS LAST")
@@ -216,9 +232,9 @@ def test_a_type_that_is_none_is_a_contract_error() -> None:
 
 
 @pytest.mark.parametrize("name", ["order", 'my "table"', "it's", "라디오", "a.b", "Radio; DROP"])
-def test_any_name_of_a_table_or_column_works(tmp_path: Path, name: str) -> None:
+def test_any_name_of_a_table_or_column_works(anywhere: MakeLake, name: str) -> None:
     contract = Contract((Column(f"{name} c", "int"), Column("filename", "string")))
-    lake = Lake(tmp_path, TableEntry(name, contract, (f"{name} p", "file")))
+    lake = anywhere(TableEntry(name, contract, (f"{name} p", "file")))
     row: Row = {f"{name} c": 7, "filename": "mine"}
     schema = pa.schema([(f"{name} c", pa.int32()), ("filename", pa.string())])
     values = {f"{name} p": "x", "file": "y"}
@@ -237,15 +253,16 @@ def test_a_lake_may_lie_in_a_folder_of_any_name(tmp_path: Path, folder: str) -> 
     assert lake.sql("SELECT id, hour FROM radio") == [(1, "05")]
 
 
-def test_tables_can_be_joined(tmp_path: Path) -> None:
-    lake = Lake(tmp_path, RADIO, replace(RADIO, name="other"))
+def test_tables_can_be_joined(anywhere: MakeLake) -> None:
+    lake = anywhere(RADIO, replace(RADIO, name="other"))
     lake.publish([{"id": 1, "title": "one"}])
     lake.publish([{"id": 1, "title": "eins"}], table="other")
     query = "SELECT r.title, o.title AS other FROM radio r JOIN other o USING (id, dt, hour)"
     assert lake.sql(query) == [("one", "eins")]
 
 
-def test_an_open_connection_keeps_what_it_saw_when_others_publish(lake: Lake) -> None:
+def test_an_open_connection_keeps_what_it_saw_when_others_publish(anywhere: MakeLake) -> None:
+    lake = anywhere(RADIO)
     lake.publish([{"id": 1, "title": "old"}], attempt="a")
     with connect(lake.catalog, lake.storage) as connection:
         lake.publish([{"id": 1, "title": "new"}], attempt="b")
