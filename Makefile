@@ -6,7 +6,8 @@ SHELL := /bin/bash
 # With JAVA_HOME, where set-up had to choose one.
 RUN := source .venv/lake.env; exec .venv/bin/python
 # Beside the lake, as for the command `lake`.
-LAKE_FOLDER := $(patsubst file://%,%,$(or $(filter-out s3://%,$(LAKE_ROOT)),$(CURDIR)/.lake/lake))
+LAKE_PLACE := $(or $(LAKE_LOCAL_FOLDER),$(LAKE_ROOT),$(CURDIR)/.lake/lake)
+LAKE_FOLDER := $(patsubst s3://%,$(CURDIR)/.lake/s3/%,$(patsubst file://%,%,$(LAKE_PLACE)))
 DAGSTER_HOME ?= $(abspath $(LAKE_FOLDER)/..)/dagster
 PORT ?= 3000
 
