@@ -36,6 +36,8 @@ MAX_INLINE = 8000
 _MARK = "lake_assets."
 ROOT = _MARK + "root"
 ENTRY = _MARK + "entry"
+#: Present on a table over raw objects.
+RAW = _MARK + "raw"
 #: Present where the declaration lets us replace what others made.
 ADOPT = _MARK + "adopt"
 #: Present while partitions may still have the columns from before a change of the table.
@@ -184,7 +186,7 @@ def wording_of(columns: Columns) -> list[tuple[str, str, str]]:
 def is_unchanged(found: TableTypeDef, wanted: TableInputTypeDef) -> bool:
     """Whether writing a table would change nothing that we decide."""
     has = found.get("StorageDescriptor", {})
-    ours: StorageDescriptorTypeDef = wanted.get("StorageDescriptor", {})
+    ours = cast("StorageDescriptorTypeDef", wanted.get("StorageDescriptor", {}))
     return (
         found.get("Parameters", {}) == wanted.get("Parameters", {})
         and found.get("Description", "") == wanted.get("Description", "")

@@ -1,62 +1,28 @@
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from resources.attempts import FileEntry, refined_prefix
-from resources.catalog.base import Pointer, TableEntry
 from resources.catalog.glue import GlueCatalog
 from resources.errors import CatalogError, CatalogUnavailable, SettingsError
-from resources.storage import FolderStorage
-from spark.contract import Column, Contract
-from tests.servers.glue import Calls, glue_client, refusing
-from tests.servers.moto import moto_server
-
-if TYPE_CHECKING:
-    from types_boto3_glue import GlueClient
-    from types_boto3_glue.type_defs import PartitionTypeDef
-
-ID = Column("id", "int", nullable=False, comment="Which play")
-TITLE = Column("title", "string")
-TABLE = TableEntry(
-    name="Radio",
-    contract=Contract((ID, TITLE)),
-    partition_columns=("dt", "hour"),
-    comment="What was played",
-    owners=("team:radio", "a@b.org"),
+from tests.glue_lake import (
+    FIVE,
+    ID,
+    SIX,
+    TABLE,
+    Lake,
+    attempt,
+    attempts,
+    columns,
+    hours,
+    location,
+    open_lake,
 )
-FIVE = "2014-06-16-05"
-SIX = "2014-06-16-06"
-
-
-class Lake(NamedTuple):
-    """A catalog in a database of its own, and the ways to look behind it."""
-
-    catalog: GlueCatalog
-    client: GlueClient
-    calls: Calls
-    storage: FolderStorage
-    database: str
-
-    def partition(self, key: str) -> PartitionTypeDef:
-        values = [key[:10], key[11:]]
-        return self.client.get_partition(
-            DatabaseName=self.database, TableName="lake_radio", PartitionValues=values
-        )["Partition"]
-
-    def another(self) -> GlueCatalog:
-        return GlueCatalog(
-            self.client, self.storage, self.database, location=location, table_prefix="lake_"
-        )
-
-
-def location(key: str) -> str:
-    return f"s3://bucket/{key}"
+from tests.servers.glue import refusing
+from tests.servers.moto import moto_server
 
 
 @pytest.fixture(scope="module")
@@ -68,11 +34,7 @@ def url() -> Iterator[str]:
 @pytest.fixture
 def lake(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
     monkeypatch.setattr("resources.catalog.glue_api._LONGEST_PAUSE_SECONDS", 0)
-    client = glue_client(url)
-    storage = FolderStorage(tmp_path / "lake")
-    database = f"db_{uuid.uuid4().hex}"
-    catalog = GlueCatalog(client, storage, database, location=location, table_prefix="lake_")
-    return Lake(catalog, client, Calls(client), storage, database)
+    return open_lake(url, tmp_path / "lake")
 
 
 @pytest.fixture
@@ -80,44 +42,6 @@ def table(lake: Lake) -> Lake:
     lake.catalog.ensure_table(TABLE)
     lake.calls.reset()
     return lake
-
-
-def attempt(lake: Lake, name: str, partition: str = FIVE, files: int = 1) -> Pointer:
-    """An attempt whose files are in storage, each filled with the attempt's name."""
-    values = {"dt": partition[:10], "hour": partition[11:]}
-    directory = f"{refined_prefix('Radio', name)}/dt={values['dt']}/hour={values['hour']}"
-    entries = [
-        FileEntry(f"{directory}/part-{number}.parquet", rows=10, bytes=len(name))
-        for number in range(files)
-    ]
-    for entry in entries:
-        path = lake.storage.local_path(entry.key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(name)
-    return Pointer(
-        partition=partition,
-        values=values,
-        attempt=name,
-        directory=directory,
-        files=entries,
-        rows=10 * files,
-        bytes=len(name) * files,
-        ledger={"documents": 10 * files, "quarantined": {}},
-        inputs={"raw": "f1", "tracks": "v1"},
-    )
-
-
-def hours(lake: Lake, name: str, count: int) -> list[Pointer]:
-    keys = [f"2014-06-{1 + n // 24:02d}-{n % 24:02d}" for n in range(count)]
-    return [attempt(lake, name, key) for key in keys]
-
-
-def attempts(pointers: list[Pointer]) -> list[str]:
-    return [pointer.attempt for pointer in pointers]
-
-
-def columns(*changes: Column) -> TableEntry:
-    return replace(TABLE, contract=Contract(changes))
 
 
 def test_a_database_without_tables_or_no_database_is_an_empty_catalog(lake: Lake) -> None:
@@ -132,7 +56,7 @@ def test_a_table_comes_back_as_it_was_declared(table: Lake) -> None:
 
 
 def test_engines_see_an_external_parquet_table(table: Lake) -> None:
-    found = table.client.get_table(DatabaseName=table.database, Name="lake_radio")["Table"]
+    found = table.table()
     descriptor = found["StorageDescriptor"]
     assert found["TableType"] == "EXTERNAL_TABLE"
     assert found["Description"] == "What was played"
@@ -158,7 +82,7 @@ def test_engines_see_an_external_parquet_table(table: Lake) -> None:
 def test_a_comment_too_long_for_glue_ends_in_an_ellipsis_there_only(lake: Lake) -> None:
     entry = columns(replace(ID, comment="x" * 300))
     lake.catalog.ensure_table(entry)
-    found = lake.client.get_table(DatabaseName=lake.database, Name="lake_radio")["Table"]
+    found = lake.table()
     comment = found["StorageDescriptor"]["Columns"][0]["Comment"]
     assert comment == "x" * 254 + "…"
     assert lake.catalog.tables() == [entry]
@@ -288,12 +212,12 @@ def test_a_table_without_partitions_points_itself_at_the_attempt(lake: Lake) -> 
     lake.catalog.ensure_table(replace(TABLE, partition_columns=()))
     for name in "ab":
         lake.catalog.publish("Radio", replace(attempt(lake, name), partition="all", values={}))
-    found = lake.client.get_table(DatabaseName=lake.database, Name="lake_radio")["Table"]
+    found = lake.table()
     assert found["StorageDescriptor"]["Location"].startswith("s3://bucket/refined/Radio/attempt=b/")
     assert found["PartitionKeys"] == []
     assert attempts(lake.catalog.rollback("Radio", ["all"])) == ["a"]
     lake.catalog.withdraw("Radio", {"all": "a"})
-    found = lake.client.get_table(DatabaseName=lake.database, Name="lake_radio")["Table"]
+    found = lake.table()
     assert found["StorageDescriptor"]["Location"] == "s3://bucket/published/Radio/"
     assert lake.catalog.pointers("Radio") == {}
     assert attempts(lake.catalog.history("Radio", "all")) == ["b", "a"]
