@@ -60,6 +60,10 @@ class Failure:
         return self.code in PASSING
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 class GlueApi:
     """One database of the Glue Data Catalog.
 
@@ -269,8 +273,7 @@ class GlueApi:
         for batch in _batched(partitions, size):
             left: Sequence[PartitionInputTypeDef] = batch
             for attempt in range(_ROUNDS):
-                before()
-                refused = self._ask(action, table, lambda left=left: call(left))  # type: ignore[misc]
+                refused = self._ask(action, table, lambda left=left: call(left), before)  # type: ignore[misc]
                 failures += [each for each in refused if not each.is_passing]
                 passing = {each.values: each for each in refused if each.is_passing}
                 left = [each for each in left if tuple(each.get("Values", [])) in passing]
@@ -281,8 +284,11 @@ class GlueApi:
                 failures += passing.values()
         return failures
 
-    def _ask(self, action: str, table: str, call: Callable[[], T]) -> T:
+    def _ask(
+        self, action: str, table: str, call: Callable[[], T], before: Callable[[], None] = _nothing
+    ) -> T:
         for attempt in range(_ROUNDS):
+            before()
             try:
                 return call()
             except ClientError as error:

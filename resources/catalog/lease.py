@@ -2,7 +2,8 @@
 
 A lease is a row of objects `<prefix>/0000000007.json`. The highest number has the turn until it is
 released or expires; the next number is taken by a conditional write. Numbers only grow, so that
-they serve as fencing tokens: what a holder writes under its number nobody else writes.
+they serve as fencing tokens: what a holder writes under its number nobody else writes. A thread
+renews a turn while its holder works, so that only one that died or stood still loses it.
 
 What is guarded does not belong here, nor how long its work takes.
 """
@@ -14,12 +15,14 @@ import json
 import os
 import re
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from resources.errors import AlreadyThere, CatalogBusy, ObjectMissing, StorageError
 from resources.storage import Storage
+from spark.errors import LakeError
 
 _NAME = re.compile(r"\d{10}\.json")
 _FIRST_PAUSE_SECONDS = 0.1
@@ -62,6 +65,10 @@ class Lease:
         self._prefix = prefix
         self._expires = expires
         self._terms = terms
+        self._renewing = threading.Lock()
+        self._is_done = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name=f"lease {prefix}", daemon=True)
+        self._keeper.start()
 
     def check(self) -> None:
         """Call before every step that nobody else may take at the same time.
@@ -69,19 +76,30 @@ class Lease:
         Renews the turn once half of it has passed. Raises `CatalogBusy` when it was lost: the
         process stood still for longer than the turn lasts, and another has gone on.
         """
-        left = self._expires - self._terms.now()
-        if left <= self._terms.skew_seconds:
-            raise self._lost()
-        if left > self._terms.seconds / 2:
-            return
-        self._expires = self._terms.now() + self._terms.seconds
-        _write(self._storage, self._prefix, _turn(self.token, self._expires))
-        if _newest_token(self._storage, self._prefix) != self.token:
-            raise self._lost()
+        with self._renewing:
+            now = self._terms.now()
+            left = self._expires - now
+            if left <= self._terms.skew_seconds:
+                raise self._lost()
+            if left > self._terms.seconds / 2:
+                return
+            _write(self._storage, self._prefix, _turn(self.token, now + self._terms.seconds))
+            if _newest_token(self._storage, self._prefix) != self.token:
+                self._expires = now
+                raise self._lost()
+            self._expires = now + self._terms.seconds
 
     def release(self) -> None:
         """Let the next have its turn at once."""
+        self._is_done.set()
+        self._keeper.join()
         _write(self._storage, self._prefix, _turn(self.token, self._expires, is_released=True))
+
+    def _keep(self) -> None:
+        """Renew during calls that take long; what fails here, the next `check` meets again."""
+        while not self._is_done.wait(self._terms.seconds / 4):
+            with contextlib.suppress(LakeError):
+                self.check()
 
     def _lost(self) -> CatalogBusy:
         return CatalogBusy(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -388,6 +389,25 @@ def test_keys_that_glue_leaves_unprocessed_are_asked_for_again(table: Lake) -> N
     table.catalog.publish("Radio", attempt(table, "a"))
     assert len(asked) == 2
     assert table.calls.count["BatchCreatePartition"] == 1
+
+
+def test_pages_are_read_to_the_last(table: Lake) -> None:
+    """Moto gives all at once, so these pages are made of what it gives."""
+    table.catalog.publish_all("Radio", hours(table, "a", 5))
+    found = table.client.get_partitions(DatabaseName=table.database, TableName="lake_radio")
+    partitions = json.loads(json.dumps(found["Partitions"], default=lambda _: 0))
+    tokens: list[str | None] = []
+
+    def page(request: Mapping[str, object]) -> tuple[int, object]:
+        token = request.get("NextToken")
+        tokens.append(None if token is None else str(token))
+        start = int(str(token or 0))
+        rest = {"NextToken": str(start + 2)} if start < 4 else {}
+        return 200, {"Partitions": partitions[start : start + 2], **rest}
+
+    table.calls.answer("GetPartitions", page)
+    assert len(table.catalog.pointers("Radio")) == 5
+    assert tokens == [None, "2", "4"]
 
 
 @pytest.mark.parametrize("name", ["Lake", "la-ke", ""])

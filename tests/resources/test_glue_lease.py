@@ -111,6 +111,25 @@ def test_a_clock_that_is_behind_cannot_renew_what_another_took(storage: FolderSt
             slow.check()
 
 
+def test_a_turn_is_renewed_during_work_that_outlasts_it(storage: FolderStorage) -> None:
+    """Renewals are what is waited for: after several, the first turn would long be over."""
+    renewed = threading.Semaphore(0)
+
+    class Watched(FolderStorage):
+        def write(self, key: str, data: bytes, *, if_absent: bool = False) -> None:
+            super().write(key, data, if_absent=if_absent)
+            if not if_absent:
+                renewed.release()
+
+    terms = Terms(seconds=1.6, skew_seconds=0.1, wait_seconds=0)
+    with lease(Watched(storage.root), PREFIX, terms) as held:
+        for _ in range(4):
+            assert renewed.acquire(timeout=30)
+        with pytest.raises(CatalogBusy, match="free within 0"), lease(storage, PREFIX, terms):
+            pass
+        held.check()
+
+
 def test_what_is_no_lease_is_named(storage: FolderStorage) -> None:
     storage.write(f"{PREFIX}/0000000001.json", b"{}")
     with (
