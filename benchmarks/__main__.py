@@ -70,11 +70,25 @@ def overhead() -> Figures:
     return runs.overhead_seconds(lake_refine.session())
 
 
+def glue_publish() -> Figures:
+    """Requests to Glue and peak memory of publishing 10,000 partitions."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "benchmarks.glue_publish"],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    for line in done.stdout.splitlines():
+        name, value = line.split()
+        yield name, float(value)
+
+
 BENCHMARKS: dict[str, Callable[[], Figures]] = {
     "refine_2m": lambda: refine_over_duckdb("2m"),
     "refine_over_notebook": refine_over_notebook,
     "overhead": overhead,
     "single_runs": single_runs_over_range,
+    "glue_publish": glue_publish,
     "refine_24m": lambda: refine_over_duckdb("24m"),
     "memory_growth": memory_growth,
 }

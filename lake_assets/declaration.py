@@ -221,6 +221,11 @@ class TableModel(dg.Model, dg.Resolvable):
     )
     partitions: PartitionsModel = Field(default_factory=PartitionsModel)
     audit: AuditModel = Field(default_factory=AuditModel)
+    adopt: bool = Field(
+        default=False,
+        description="Publish over a table of the catalog, or columns of it, that others made. "
+        "Without it they are refused and left as they are.",
+    )
     compute: Literal["local"] = Field(default="local", description="The engine that refines it.")
 
     def to_table(self, references: dict[str, Reference]) -> Table:
@@ -244,4 +249,5 @@ class TableModel(dg.Model, dg.Resolvable):
             partitions=to_partitioning(self.partitions, self.raw.layout),
             limits=Limits(**self.audit.model_dump()),
             compute=self.compute,
+            adopt=self.adopt,
         )

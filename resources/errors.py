@@ -34,6 +34,12 @@ class CatalogError(LakeError):
     """A catalog request that cannot be served as asked."""
 
 
+class CatalogUnavailable(CatalogError):
+    """The catalog's service refuses for the moment; the same request can succeed later."""
+
+    retryable = True
+
+
 class DatabaseError(LakeError):
     """The source database refused, or lacks what was asked for."""
 

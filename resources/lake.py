@@ -160,11 +160,11 @@ class Lake:
                 table.partitions.columns,
                 table.description,
                 table.owners,
+                table.adopt,
             )
         )
         before = self.catalog.pointers(table.name)
-        for pointer in pointers:
-            self.catalog.publish(table.name, pointer)
+        self.catalog.publish_all(table.name, pointers)
         self._read_back(table, pointers, before)
         current = self.catalog.pointers(table.name)
         return [current[key] for key in keys]

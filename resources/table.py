@@ -66,7 +66,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Table:
-    """One declared table; `added` are the columns that its named transform adds or retypes."""
+    """One declared table; `added` are the columns that its named transform adds or retypes.
+
+    `adopt` lets publishing take over a table of the catalog that others made.
+    """
 
     name: str
     description: str
@@ -80,6 +83,7 @@ class Table:
     partitions: Partitioning
     limits: Limits
     compute: str = "local"
+    adopt: bool = False
 
     @property
     def published(self) -> Contract:

@@ -6,9 +6,11 @@ beside this module; what every catalog must refuse is decided here, so that all 
 
 from __future__ import annotations
 
+import posixpath
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from resources.attempts import FileEntry, Ledger, Verdict
@@ -19,13 +21,17 @@ from spark.contract import Column, Contract, promotable
 
 @dataclass(frozen=True)
 class TableEntry:
-    """A table as readers see it; partition columns are text and not part of the contract."""
+    """A table as readers see it; partition columns are text and not part of the contract.
+
+    `adopt` allows to take over a table or columns that others made; catalogs do not keep it.
+    """
 
     name: str
     contract: Contract
     partition_columns: tuple[str, ...] = ()
     comment: str = ""
     owners: tuple[str, ...] = ()
+    adopt: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class Pointer:
 
 
 class Catalog(Protocol):
-    """Where tables are published. Every change is one transaction: all of it or none."""
+    """Where tables are published. A partition's change is one transaction: all of it or none."""
 
     def ensure_table(self, entry: TableEntry) -> None:
         """Create or update a table. Raises `CatalogError` where readers would be hurt."""
@@ -59,6 +65,12 @@ class Catalog(Protocol):
 
         Publishing what is current already changes nothing. Raises `CatalogError` when storage
         does not hold the files as recorded.
+        """
+
+    def publish_all(self, table: str, pointers: Sequence[Pointer]) -> None:
+        """Publish many partitions, each of them in a transaction of its own.
+
+        When one is refused, those before it may be published. Raises as `publish` does.
         """
 
     def tables(self) -> list[TableEntry]:
@@ -210,6 +222,29 @@ def check_files(storage: Storage, table: str, pointer: Pointer) -> None:
     Files beside them count too: engines that read everything under a directory would show them.
     """
     found = {info.key: info.size for info in storage.list(_under(pointer))}
+    _check_found(storage, table, pointer, found)
+
+
+def check_all_files(storage: Storage, table: str, pointers: Sequence[Pointer]) -> None:
+    """The same for many pointers; those of one attempt are listed together, a thousand a call."""
+    attempts: defaultdict[str, list[Pointer]] = defaultdict(list)
+    for pointer in pointers:
+        attempts[pointer.attempt].append(pointer)
+    for group in attempts.values():
+        found: dict[str, dict[str, int]] = {_under(pointer): {} for pointer in group}
+        shared = posixpath.commonpath(list(found))
+        for info in storage.list(f"{shared}/" if shared else ""):
+            folder = info.key
+            while folder := folder.rstrip("/").rpartition("/")[0]:
+                folder += "/"
+                if folder in found:
+                    found[folder][info.key] = info.size
+        for pointer in group:
+            _check_found(storage, table, pointer, dict(found[_under(pointer)]))
+
+
+def _check_found(storage: Storage, table: str, pointer: Pointer, found: dict[str, int]) -> None:
+    """Compare a pointer's files with sizes by key, as listed; empties `found`."""
     problems: list[str] = []
     for file in pointer.files:
         size = found.pop(file.key, None)

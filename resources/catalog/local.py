@@ -126,6 +126,11 @@ class LocalCatalog:
             connection.execute("UPDATE pointers SET is_current = 0 WHERE serial = ?", (serial,))
             _make_current(connection, table, _stamped(pointer), replaced=serial)
 
+    def publish_all(self, table: str, pointers: Sequence[Pointer]) -> None:
+        """Publish one after the other, so that readers never wait for all of them."""
+        for pointer in pointers:
+            self.publish(table, pointer)
+
     def tables(self) -> list[TableEntry]:
         """Every table, by name."""
         with self._database.reading() as connection:
