@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from resources.attempts import FileEntry, Ledger, Verdict
+from resources.attempts import FileEntry, Ledger, Verdict, attempt_time
 from resources.errors import AuditFailed, CatalogError
 from resources.storage import Storage
 from spark.contract import Column, Contract, promotable
@@ -63,7 +63,7 @@ class Catalog(Protocol):
     def publish(self, table: str, pointer: Pointer) -> None:
         """Make `pointer` the one that readers of its partition follow; keep the previous one.
 
-        Publishing what is current already changes nothing. Raises `CatalogError` when storage
+        Publishing what is current already, or what is older, changes nothing. Raises `CatalogError` when storage
         does not hold the files as recorded.
         """
 
@@ -129,6 +129,12 @@ def pointer_to(verdict: Verdict, values: Mapping[str, str]) -> Pointer:
 def same_publication(one: Pointer, other: Pointer) -> bool:
     """Whether two pointers publish the same thing, whenever each was published."""
     return replace(one, published_at="") == replace(other, published_at="")
+
+
+def is_older(pointer: Pointer, current: Pointer) -> bool:
+    """Whether another publisher was faster with a newer attempt, which then stays."""
+    began, theirs = attempt_time(pointer.attempt), attempt_time(current.attempt)
+    return began is not None and theirs is not None and began < theirs
 
 
 def check_entry(entry: TableEntry) -> None:

@@ -21,6 +21,7 @@ from resources.catalog.base import (
     TableEntry,
     check_all_files,
     check_pointer,
+    is_older,
     same_publication,
 )
 from resources.catalog.glue_api import GlueApi
@@ -258,7 +259,7 @@ def _judge(plan: _Plan, table: GlueTable, name: str, pointer: Pointer, *, is_ado
             "contents under the same attempt. Attempts never change: run the partition again for "
             "a new one."
         )
-    else:
+    elif not is_older(pointer, current.pointer):
         plan.fresh[name] = pointer
 
 

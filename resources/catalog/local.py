@@ -24,6 +24,7 @@ from resources.catalog.base import (
     check_evolution,
     check_files,
     check_pointer,
+    is_older,
     same_publication,
 )
 from resources.errors import CatalogError, SettingsError
@@ -115,7 +116,7 @@ class LocalCatalog:
                 _make_current(connection, table, _stamped(pointer), replaced=None)
                 return
             serial, published = current
-            if same_publication(published, pointer):
+            if same_publication(published, pointer) or is_older(pointer, published):
                 return
             if published.attempt == pointer.attempt:
                 raise CatalogError(

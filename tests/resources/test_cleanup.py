@@ -262,7 +262,7 @@ def test_negative_figures_are_refused(lake: Lake) -> None:
 def test_an_attempt_published_during_a_clean_up_is_whole_or_refused(lake: Lake) -> None:
     verdicts = [lake.attempt(100 + number, f"2014-01-{number:02d}") for number in range(1, 29)]
     for verdict in verdicts:
-        lake.publish(lake.attempt(50, verdict.partition))
+        lake.publish(lake.attempt(500, verdict.partition))
     refused: list[Verdict] = []
 
     def publish_old_attempts() -> None:

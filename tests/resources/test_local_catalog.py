@@ -5,11 +5,12 @@ import multiprocessing
 import sqlite3
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from resources.attempts import FileEntry, Verdict, refined_prefix
+from resources.attempts import FileEntry, Verdict, new_attempt_id, refined_prefix
 from resources.catalog.base import Pointer, TableEntry, check_files, pointer_to
 from resources.catalog.local import LocalCatalog
 from resources.errors import AuditFailed, CatalogBusy, CatalogError
@@ -214,6 +215,17 @@ def test_what_was_rolled_back_can_be_published_again(root: str, catalog: LocalCa
     catalog.publish("radio", attempt(root, "b"))
     assert catalog.pointers("radio")[FIVE].attempt == "b"
     assert attempts(catalog.rollback("radio", [FIVE])) == ["a"]
+
+
+def test_a_publisher_that_was_overtaken_leaves_the_newer_attempt(
+    root: str, catalog: LocalCatalog
+) -> None:
+    older = new_attempt_id(datetime(2026, 11, 1, 5, tzinfo=UTC))
+    newer = new_attempt_id(datetime(2026, 11, 1, 6, tzinfo=UTC))
+    catalog.publish("radio", attempt(root, newer))
+    catalog.publish("radio", attempt(root, older))
+    assert catalog.pointers("radio")[FIVE].attempt == newer
+    assert attempts(catalog.history("radio", FIVE)) == [newer]
 
 
 def test_several_partitions_go_back_together_or_not_at_all(
