@@ -174,9 +174,7 @@ class Refine:
         """
         with ThreadPoolExecutor(max_workers=2) as pool:
             passages = list(
-                pool.map(
-                    lambda work: work(examination), (self._refine_again, self._publish_beside)
-                )
+                pool.map(lambda work: work(examination), (self._refine_again, self._publish_beside))
             )
         return reduce(Passage.merged, passages)
 
