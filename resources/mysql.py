@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from py4j.java_gateway import JVMView
 from py4j.protocol import Py4JError, Py4JJavaError
@@ -30,7 +30,9 @@ _SSL_MODES = {
     "off": "DISABLED",
 }
 #: Connector/J 9 Developer Guide, "Configuration Properties". The server's session is in UTC, so that
-#: a TIMESTAMP is its instant; a server that says nothing for half an hour is gone.
+#: a TIMESTAMP is its instant; a server that says nothing for half an hour is gone. All of these go
+#: into the URL: Spark 4 lowers the case of a partitioned read's properties, and the driver then
+#: ignores them without a word, TLS among them.
 _PROPERTIES = {
     "connectionTimeZone": "UTC",
     "sessionVariables": "time_zone='+00:00'",
@@ -101,8 +103,9 @@ class MySqlDatabase:
         settings = self.settings
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         url = f"jdbc:mysql://{host}:{settings.port}/{quote(settings.schema, safe='')}"
+        options = urlencode(properties, quote_via=quote)
         login = {"user": credentials.user, "password": credentials.password}
-        return JdbcSource(url, DRIVER, {**properties, **_SPARK_OPTIONS, **login})
+        return JdbcSource(f"{url}?{options}", DRIVER, {**_SPARK_OPTIONS, **login})
 
     def _connect(self, spark: SparkSession, source: JdbcSource) -> None:
         """Connect and hang up, so that a refusal is met before any work and with its code."""
@@ -156,7 +159,8 @@ def _write_trust_store(jvm: JVMView, ca: Path, store: Path) -> None:
         for at, certificate in enumerate(certificates):
             trusted.setCertificateEntry(f"authority-{at}", certificate)
         target = jvm.java.io.FileOutputStream(str(store))
-        trusted.store(target, jvm.java.lang.String(_STORE_PASSWORD).toCharArray())
+        characters = jvm.java.nio.CharBuffer.allocate(len(_STORE_PASSWORD))
+        trusted.store(target, characters.put(_STORE_PASSWORD).array())
         target.close()
     except Py4JJavaError as error:
         raise DatabaseError(

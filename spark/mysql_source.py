@@ -22,11 +22,10 @@ ROW_HASH, RANGE_KEY = "_lake_row_hash", "_lake_range_key"
 #: Kinds that may hold a day of zeros, which no other system can.
 DATED = frozenset({"date", "datetime", "timestamp"})
 _INTEGERS = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint"})
-_TEXTS = frozenset(
-    {"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set", "json"}
-)
-#: Kinds that only their text says exactly, whatever the contract wants.
-_AS_TEXT = DATED | {"time", "uuid", "inet4", "inet6"}
+_TEXTS = frozenset({"varchar", "tinytext", "text", "mediumtext", "longtext", "json"})
+#: Kinds that only their text says exactly, whatever the contract wants. What the driver calls CHAR
+#: is among them: Spark 4 pads it with blanks.
+_AS_TEXT = DATED | {"time", "uuid", "inet4", "inet6", "char", "enum", "set"}
 #: Kinds whose values may be larger than a server's packet, so that they are hashed on their own.
 _LARGE = re.compile(r"(medium|long|tiny)?(text|blob)|json|geometry|vector")
 #: More digits than this do not fit Spark's decimals.
@@ -203,6 +202,8 @@ def _expression(column: MysqlColumn, target: str) -> str:
     value = backticked(column.name)
     if column.kind == "bit":
         value = f"CAST({value} AS UNSIGNED)"  # the driver gives its bytes, or a boolean
+    elif column.kind == "tinyint" and target != "string":
+        value = f"({value} + 0)"  # the driver gives a boolean for TINYINT(1) unless told otherwise
     elif column.kind == "year":
         value = f"CAST({value} AS SIGNED)"
     elif column.kind == "float" and target != "string":

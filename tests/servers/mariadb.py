@@ -106,7 +106,7 @@ def _start(folder: Path) -> MariaDb:
         f"--datadir={folder}/data", f"--socket={folder}/socket", f"--pid-file={folder}/pid",
         f"--port={port}", "--bind-address=127.0.0.1", f"--log-error={folder}/log",
         f"--ssl-ca={folder}/ca.pem", f"--ssl-cert={folder}/server.pem",
-        f"--ssl-key={folder}/server.key", "--innodb-buffer-pool-size=64M",
+        f"--ssl-key={folder}/server.key", "--innodb-buffer-pool-size=64M", "--default-time-zone=+09:00",
         "--innodb-flush-log-at-trx-commit=0", "--skip-name-resolve", "--max-connections=50",
         *_as_root(),
     ]  # fmt: skip
