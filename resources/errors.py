@@ -50,6 +50,22 @@ class DatabaseBusy(DatabaseError):
     retryable = True
 
 
+class DatabaseUnreachable(DatabaseError):
+    """The source database did not answer, or went away; it may be back."""
+
+    retryable = True
+
+
+class LoginRefused(DatabaseError):
+    """The source database, or whoever keeps its password, did not let us in."""
+
+
+class LoginExpired(LoginRefused):
+    """A login that worked a moment ago; a fresh password or token can help."""
+
+    retryable = True
+
+
 class AuditFailed(LakeError):
     """An attempt that must not be published."""
 

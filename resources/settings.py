@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from resources.aws import AwsSettings
 from resources.errors import SettingsError
+from resources.mysql_settings import database_settings
 from resources.storage import is_on_s3, open_storage
 
 _PROJECT = Path(__file__).resolve().parents[1]
@@ -57,7 +58,8 @@ class Settings:
     """What can be set; every field has a default. See `docs/operate.md` for the variables.
 
     `root` is where the lake lies and `raw_root` where raw objects do; `local_folder` is where on
-    this machine the local catalog lies, and `database` the folder of the embedded database.
+    this machine the local catalog lies. `database` is the folder of the embedded database or the
+    address of a server, whose password is no setting: it is read where it is used.
     `spark_master` and `spark_memory` are Spark's own spellings.
     """
 
@@ -89,6 +91,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         raise SettingsError(
             f"LAKE_LOCAL_FOLDER: expected a folder of this machine, found {local_folder!r}"
         )
+    database_settings(env)
     return Settings(
         root=root,
         raw_root=_root(env, "LAKE_RAW_ROOT") or f"{root.rstrip('/')}/raw",

@@ -55,7 +55,11 @@ _LOSSES: dict[tuple[str, str], str] = {
     ),
     ("string", "boolean"): _NOTHING_LOST,
     ("string", "integer"): _NOTHING_LOST,
-    ("string", "decimal"): "NOT (try_cast({typed} AS {wide}) <=> try_cast({value} AS {wide}))",
+    ("string", "decimal"): (
+        "NOT (try_cast({typed} AS {wide}) <=> try_cast({value} AS {wide}))"
+        # A text may have more digits than the widest decimal, which rounds them away.
+        " OR length(regexp_extract({value}, '^[^.eE]*[.]([0-9]*?)0*$', 1)) > {scale}"
+    ),
     ("string", "floating"): f"double({{typed}}) {_INFINITE} AND NOT lower({{value}}) LIKE '%inf%'",
     ("string", "binary"): _NOTHING_LOST,
     ("string", "date"): (
@@ -100,7 +104,9 @@ def fit(name: str, source: DataType, target: str) -> Fit:
             " another type, or name a view that converts it as the reference's table."
         )
     typed = f"try_cast({value} AS {target})"
-    lost = loss.format(typed=typed, value=value, source=have, wide=_wide(target))
+    lost = loss.format(
+        typed=typed, value=value, source=have, wide=_wide(target), scale=_scale(target)
+    )
     return Fit(typed, f"{value} IS NOT NULL AND ({typed} IS NULL OR {lost})")
 
 
@@ -131,3 +137,8 @@ def _wide(target: str) -> str:
         return target
     precision, scale = (int(part) for part in target[len("decimal(") : -1].split(","))
     return f"decimal(38,{38 - (precision - scale)})"
+
+
+def _scale(target: str) -> int:
+    """The digits after the point that `target` has, where it is a decimal."""
+    return int(target[:-1].partition(",")[2] or 0) if target.startswith("decimal(") else 0

@@ -1,15 +1,16 @@
 """A reference table of a database, kept as Parquet under a version that is its content's hash.
 
-Here live what a snapshot is asked to do, the reading, what is refused, and the writing. Ranges of
-keys are in `spark/key_ranges.py`, casts in `spark/fitting.py`. Which version is current is not
-known here: a directory counts only once a manifest names it (`resources/references.py`).
+Here live what is refused, and the writing. The reading is in `spark/reference_source.py`, casts in
+`spark/fitting.py`. Which version is current is not known here: a directory counts only once a
+manifest names it (`resources/references.py`).
 """
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 
@@ -20,45 +21,23 @@ from pyspark.sql import functions as F
 from spark.content import Content, content_of
 from spark.contract import Contract
 from spark.errors import ReadError, ReferenceRefused
-from spark.fitting import Fit, fit, quoted, reads_as_text
-from spark.key_ranges import key_predicates, refuse_misquoting_url
+from spark.fitting import Fit, fit, quoted
+from spark.reference_source import ReferenceSource, read_reference, reference_source
+from spark.snapshot_spec import SnapshotReport, SnapshotSpec
 
+__all__ = [
+    "SnapshotReport",
+    "SnapshotSpec",
+    "read_reference",
+    "refuse_bad_keys",
+    "take_snapshot",
+]
+
+_log = logging.getLogger(__name__)
 #: How many offending rows a refusal names.
 SHOWN = 5
 #: A value longer than this is cut in a refusal, in characters.
 SHOWN_CHARACTERS = 80
-
-
-@dataclass(frozen=True)
-class SnapshotSpec:
-    """One snapshot of one table.
-
-    `table` is what stands after FROM: a name, or a query in brackets with an alias. `output` is the
-    URI of the reference's directory, as Spark writes it. `attempt` has never been used before.
-    `jdbc` are Spark's options, url and driver among them. A table of at most `one_range_rows` rows
-    is read in one range, a larger one in up to `ranges` at a time.
-    """
-
-    name: str
-    table: str
-    key: tuple[str, ...]
-    contract: Contract
-    output: str
-    attempt: str
-    jdbc: Mapping[str, str] = field(repr=False)
-    ranges: int = 4
-    one_range_rows: int = 20_000
-
-
-@dataclass(frozen=True)
-class SnapshotReport:
-    """What a snapshot found; `directory`, below the output, is empty when nothing was written."""
-
-    name: str
-    version: str
-    rows: int
-    written: bool
-    directory: str
 
 
 def take_snapshot(
@@ -70,17 +49,51 @@ def take_snapshot(
     is read back before it is reported. Raises `ReferenceRefused` for content that the contract or
     the key cannot hold, `ReadError` when what was written is not what was read.
     """
-    source = read_reference(spark, spec).persist(StorageLevel.MEMORY_AND_DISK)
+    report = _snapshot(spark, spec, exists)
+    if report is not None:
+        return report
+    note = (
+        f"table {spec.table} changed while its {spec.ranges} ranges were read, or is a view that"
+        " never gives the same rows twice; it was read again in one statement"
+    )
+    _log.warning("reference %s: %s", spec.name, note)
+    whole = _snapshot(spark, replace(spec, ranges=1), exists)
+    if whole is None:
+        raise ReadError(f"Reference `{spec.name}`: one range of table {spec.table} is torn.")
+    return replace(whole, notes=(*whole.notes, note))
+
+
+@dataclass(frozen=True)
+class _Checks:
+    """How each column becomes the contract's, and where a zero date becomes null, as SQL."""
+
+    fits: Mapping[str, Fit]
+    zeros: Mapping[str, str]
+
+    @property
+    def flags(self) -> dict[str, str]:
+        """A name for each count that is taken with the content's hash: misfits, then zeros."""
+        conditions = [*(each.misfit for each in self.fits.values()), *self.zeros.values()]
+        return {f"_lake_flag_{at}": condition for at, condition in enumerate(conditions)}
+
+
+def _snapshot(
+    spark: SparkSession, spec: SnapshotSpec, exists: Callable[[str], bool]
+) -> SnapshotReport | None:
+    """The snapshot, or None when the ranges that were read are of different moments."""
+    source = reference_source(spark, spec)
+    rows = source.rows.persist(StorageLevel.MEMORY_AND_DISK)
     try:
-        fits = _fits(source, spec.contract)
-        flags = [f"_lake_misfit_{at}" for at, _ in enumerate(fits)]
-        flagged = source.select(
-            *(F.expr(each.typed).alias(name) for name, each in fits.items()),
-            *(F.expr(each.misfit).alias(flag) for flag, each in zip(flags, fits.values())),
+        if replace(source, rows=rows).is_torn(spark, spec):
+            return None
+        checks = _checks(source, spec.contract)
+        flagged = rows.select(
+            *(F.expr(each.typed).alias(name) for name, each in checks.fits.items()),
+            *(F.expr(condition).alias(flag) for flag, condition in checks.flags.items()),
         )
-        content = content_of(flagged, flags)
-        _refuse_misfits(source, spec, fits, content.flagged)
-        typed = flagged.drop(*flags)
+        content = content_of(flagged, list(checks.flags))
+        _refuse_misfits(rows, spec, checks.fits, content.flagged)
+        typed = flagged.drop(*checks.flags)
         refuse_bad_keys(typed, spec.key)
         directory = f"version={content.version}-{spec.attempt}"
         is_new = not exists(content.version)
@@ -92,44 +105,10 @@ def take_snapshot(
             rows=content.rows,
             written=is_new,
             directory=directory if is_new else "",
+            notes=tuple(_zero_notes(checks, content.flagged[len(checks.fits) :])),
         )
     finally:
-        source.unpersist()
-
-
-def read_reference(spark: SparkSession, spec: SnapshotSpec) -> DataFrame:
-    """The table's declared columns, under the contract's names and in the database's types.
-
-    A large table is read in several key ranges, each in a transaction of its own. Derby's
-    timestamps, which have no zone, are taken as the session's time zone says.
-    """
-    spec.contract.jdbc_custom_schema()  # refuses nested types in words
-    for name in spec.key:
-        spec.contract.column(name)
-    refuse_misquoting_url(spec.jdbc["url"])
-    options = dict(spec.jdbc)
-    there = spark.read.format("jdbc").options(**options).option("dbtable", spec.table).load()
-    found = _matched_names(there.columns, spec)
-    types = {name: there.schema[found[name]].dataType for name in found}
-    as_text = [
-        f"{quoted(found[column.name])} STRING"
-        for column in spec.contract.columns
-        if reads_as_text(options["url"], types[column.name], column.type)
-    ]
-    predicates: list[str] = []
-    if spec.key:
-        key = (found[spec.key[0]], types[spec.key[0]])
-        limits = (spec.ranges, spec.one_range_rows)
-        predicates = key_predicates(spark, spec.jdbc, spec.table, key, limits)
-    if as_text:
-        options["customSchema"] = ", ".join(as_text)
-    url = options.pop("url")
-    table = (
-        spark.read.jdbc(url, spec.table, predicates=predicates, properties=options)
-        if predicates
-        else spark.read.jdbc(url, spec.table, properties=options)
-    )
-    return table.select(*(F.col(quoted(found[name])).alias(name) for name in found))
+        rows.unpersist()
 
 
 def refuse_bad_keys(df: DataFrame, key: Sequence[str]) -> None:
@@ -157,39 +136,32 @@ def refuse_bad_keys(df: DataFrame, key: Sequence[str]) -> None:
     )
 
 
-def _matched_names(there: Sequence[str], spec: SnapshotSpec) -> dict[str, str]:
-    """The database's spelling of each column of the contract; case does not matter."""
-    spellings: dict[str, list[str]] = {}
-    for name in there:
-        spellings.setdefault(name.lower(), []).append(name)
-    wanted = spec.contract.names
-    missing = [name for name in wanted if name.lower() not in spellings]
-    twice = [name for name in wanted if len(spellings.get(name.lower(), [])) > 1]
-    if missing or twice:
-        trouble = "which it lacks" if missing else "which it has twice but for case"
-        raise ReferenceRefused(
-            f"Reference `{spec.name}`: expected table {spec.table} to have"
-            f" {', '.join(missing or twice)}, {trouble}. Its columns: {', '.join(there)}."
-        )
-    return {name: spellings[name.lower()][0] for name in wanted}
-
-
-def _fits(source: DataFrame, contract: Contract) -> dict[str, Fit]:
-    """How each column becomes the contract's; null is a misfit where the contract requires one."""
-    fits = {}
+def _checks(source: ReferenceSource, contract: Contract) -> _Checks:
+    """Null is a misfit where the contract requires a value, and a zero date is null."""
+    fits, zeros = {}, {}
     for column in contract.columns:
-        found = fit(column.name, source.schema[column.name].dataType, column.type)
+        found = fit(column.name, source.rows.schema[column.name].dataType, column.type)
+        value = quoted(column.name)
         if not column.nullable:
-            found = replace(found, misfit=f"{quoted(column.name)} IS NULL OR {found.misfit}")
+            found = replace(found, misfit=f"{value} IS NULL OR {found.misfit}")
+        elif column.name in source.zero_dates:
+            zeros[column.name] = f"{value} LIKE '0000-00-00%'"
+            found = replace(found, misfit=f"({found.misfit}) AND NOT {zeros[column.name]}")
         fits[column.name] = found
-    return fits
+    return _Checks(fits, zeros)
+
+
+def _zero_notes(checks: _Checks, counts: Sequence[int]) -> Iterator[str]:
+    for name, count in zip(checks.zeros, counts):
+        if count:
+            yield f"column `{name}`: {count} zero dates became null"
 
 
 def _refuse_misfits(
-    source: DataFrame, spec: SnapshotSpec, fits: Mapping[str, Fit], counts: Sequence[int]
+    rows: DataFrame, spec: SnapshotSpec, fits: Mapping[str, Fit], counts: Sequence[int]
 ) -> None:
     problems = [
-        _describe_misfits(source.where(each.misfit), spec, name, count)
+        _describe_misfits(rows.where(each.misfit), spec, name, count)
         for (name, each), count in zip(fits.items(), counts)
         if count
     ]

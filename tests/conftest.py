@@ -7,17 +7,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
 from resources.aws import AwsSettings, aws_client
+from resources.mysql_settings import PACKAGE
 from resources.storage import S3Storage
+from tests.servers.mariadb import MariaDb, ServerMissingError, mariadb_server, programs_missing
 from tests.servers.moto import moto_server
+from tests.servers.needed import missing
+
+#: What the tests of real parts need in the session's JVM, which cannot be given it later.
+PACKAGES = [] if programs_missing() else [PACKAGE]
 
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     home: Path = tmp_path_factory.mktemp("spark")
-    session = (
+    builder = (
         SparkSession.builder.master("local[2]")
         .appName("lake-assets-tests")
         .config("spark.ui.enabled", "false")
@@ -30,8 +37,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         .config("spark.sql.sources.parallelPartitionDiscovery.threshold", "1000000")
         .config("spark.sql.warehouse.dir", str(home / "warehouse"))
         .config("spark.driver.extraJavaOptions", f"-Dderby.stream.error.file={home / 'derby.log'}")
-        .getOrCreate()
     )
+    session = _with_packages(builder)
     yield session
     session.stop()
 
@@ -66,3 +73,25 @@ def s3_lake(aws_settings: AwsSettings) -> S3Storage:
     client.create_bucket(Bucket=storage.bucket)
     client.put_object(Bucket=storage.bucket, Key="the lake/a+b%20 beside", Body=b"not ours")
     return storage
+
+
+@pytest.fixture(scope="session")
+def mariadb(spark: SparkSession) -> Iterator[MariaDb]:
+    """A private MariaDB server, with the driver for it in the session."""
+    if PACKAGE not in str(spark.conf.get("spark.jars.packages", "")):
+        missing(f"Spark's session has no MySQL driver: {programs_missing() or PACKAGE}")
+    try:
+        with mariadb_server() as server:
+            yield server
+    except ServerMissingError as error:
+        missing(str(error))
+
+
+def _with_packages(builder: SparkSession.Builder) -> SparkSession:
+    """Without them where they cannot be fetched; the tests that need them say so."""
+    if not PACKAGES:
+        return builder.getOrCreate()
+    try:
+        return builder.config("spark.jars.packages", ",".join(PACKAGES)).getOrCreate()
+    except PySparkRuntimeError:
+        return builder.config("spark.jars.packages", "").getOrCreate()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-import pytest
+from tests.servers.needed import missing
 
 #: What it says once it takes requests, on a port that the system chose.
 _READY = re.compile(r"Running on (http://127\.0\.0\.1:\d+)")
@@ -25,7 +24,7 @@ def moto_server() -> Iterator[str]:
     Skips the test where moto is not installed; fails it where `CI` is set.
     """
     if importlib.util.find_spec("moto") is None:
-        _is_missing("moto is not installed: pip install 'moto[server]'")
+        missing("moto is not installed: pip install 'moto[server]'")
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -55,9 +54,3 @@ def _drain(output: IO[str]) -> None:
     """A line a request; unread they would fill the pipe and stop the server."""
     for _ in output:
         pass
-
-
-def _is_missing(reason: str) -> None:
-    if os.environ.get("CI"):
-        pytest.fail(f"{reason}; in CI every server must be there")
-    pytest.skip(reason)

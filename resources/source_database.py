@@ -1,0 +1,55 @@
+"""The source database that the settings choose: the embedded one, or a MySQL server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from pyspark.sql import SparkSession
+
+from resources.database import DerbyDatabase, JdbcSource, Patience
+from resources.errors import DatabaseError
+from resources.mysql import MySqlDatabase
+from resources.mysql_login import login_for
+from resources.mysql_settings import PASSWORD, database_settings
+
+if TYPE_CHECKING:
+    from types_boto3_rds import RDSClient
+    from types_boto3_secretsmanager import SecretsManagerClient
+
+
+class Database(Protocol):
+    """Where reference tables live."""
+
+    def exclusive(self, spark: SparkSession, purpose: str) -> AbstractContextManager[JdbcSource]:
+        """Its address while it may be used; what its driver raises inside is a `DatabaseError`."""
+
+
+def open_database(
+    address: str,
+    patience: Patience,
+    environment: Mapping[str, str],
+    secrets: Callable[[], SecretsManagerClient],
+    rds: Callable[[], RDSClient],
+) -> Database:
+    """The database at `address`, a folder or `mysql://…`; nothing is opened, nor a client made.
+
+    The login is chosen by the environment. Raises `SettingsError`.
+    """
+    settings = database_settings({**environment, "LAKE_DATABASE": address})
+    if settings is None:
+        return DerbyDatabase(Path(address), patience)
+    password = environment.get(PASSWORD, "")
+    return MySqlDatabase(settings, login_for(settings, password, secrets, rds))
+
+
+def embedded(database: Database) -> DerbyDatabase:
+    """The database, if tables can be loaded into it; `DatabaseError` for a server."""
+    if not isinstance(database, DerbyDatabase):
+        raise DatabaseError(
+            "Expected the embedded database, into which tables can be loaded, found a server, which"
+            " is only ever read. Unset LAKE_DATABASE, or point it at a folder."
+        )
+    return database
