@@ -113,13 +113,17 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def _aws(env: Mapping[str, str]) -> AwsSettings:
-    """What is said for the lake, then what AWS's own tools read; boto3 leaves out AWS_REGION."""
+    """What is said for the lake, then what AWS's other tools read.
+
+    boto3 leaves out AWS_REGION, and Spark the endpoints. AWS_PROFILE is read by both, and weighed
+    against keys in the environment alike.
+    """
     region = next(
         (name for name in ("LAKE_AWS_REGION", "AWS_REGION") if env.get(name)), "AWS_DEFAULT_REGION"
     )
     return AwsSettings(
         region=_optional(env, region, _REGION, "eu-west-1"),
-        profile=env.get("LAKE_AWS_PROFILE", "").strip() or env.get("AWS_PROFILE", "").strip(),
+        profile=_optional(env, "LAKE_AWS_PROFILE", re.compile(r"\S+"), "analytics"),
         role=_optional(env, "LAKE_AWS_ROLE", _ROLE, "arn:aws:iam::123456789012:role/lake"),
         endpoints={
             service: url for service in _ENDPOINTS if (url := _endpoint(env, service)) is not None

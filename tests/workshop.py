@@ -1,4 +1,4 @@
-"""A lake in a folder with one declared table, and the ways that tests fill it, run it and read it.
+"""A lake with one declared table, and the ways that tests fill it, run it and read it.
 
 What several folders of tests share lives here; it knows no test. `spark/`'s own tests must do
 without, since they also run where only Spark is installed.
@@ -62,11 +62,15 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass
 class Workshop:
-    """A lake below `root` and a table declared by `text`, YAML as under `attributes`."""
+    """A lake below `root` and a table declared by `text`, YAML as under `attributes`.
+
+    `environment` holds further settings, as for a lake on S3 with its catalog below `root`.
+    """
 
     root: Path
     text: str = PLAYS
     raw_root: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         home = self.root / ".dagster"
@@ -78,6 +82,8 @@ class Workshop:
                 "LAKE_RAW_ROOT": str(self.raw_root or self.root / "raw"),
                 "LAKE_SPARK_MASTER": "local[2]",
                 "LAKE_SPARK_MEMORY": "1g",
+                "LAKE_LOCAL_FOLDER": str(self.root),
+                **self.environment,
             }
         )
         self.lake = Lake(self.settings)

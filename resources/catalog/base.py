@@ -276,7 +276,8 @@ def _place(table: str, pointer: Pointer) -> str:
 
 
 def _is_hidden(key: str) -> bool:
-    return key.rpartition("/")[2].startswith(("_", "."))
+    """Names that readers skip, and the empty objects by which Hadoop marks a directory on S3."""
+    return key.endswith("/") or key.rpartition("/")[2].startswith(("_", "."))
 
 
 def _listed(names: Sequence[str] | Mapping[str, str]) -> str:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from pyspark.sql import SparkSession
 
+from resources.compute.s3a import aws_java_options, s3a_config
+from resources.mysql_settings import spark_config_for
 from resources.settings import Settings
+from resources.storage import is_on_s3
 from spark.job import RefineReport, refine_session, run_refine
 from spark.snapshot import SnapshotReport, SnapshotSpec, take_snapshot
 from spark.spec import RefineSpec
@@ -30,16 +33,14 @@ class LocalCompute:
 
 def local_spark_config(settings: Settings) -> dict[str, str]:
     """Spark's configuration for `PySparkResource`: in process, quiet, no port but its own."""
+    java_options = ["-XX:+UseParallelGC", "-Duser.timezone=UTC", *aws_java_options(settings)]
     return {
         "spark.app.name": "lake-assets",
         "spark.master": settings.spark_master,
         "spark.driver.memory": settings.spark_memory,
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -Duser.timezone=UTC",
-        # The default one keeps a checksum file beside each file. Without Hadoop's native library
-        # every file and folder also costs a process that sets its mode: four a partition, here.
-        "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
+        "spark.driver.extraJavaOptions": " ".join(java_options),
         # A refine has more generated classes than the 100 that are kept by default; compiled anew
         # in each run they would never be warm.
         "spark.sql.codegen.cache.maxEntries": "1000",
@@ -48,4 +49,20 @@ def local_spark_config(settings: Settings) -> dict[str, str]:
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.warehouse.dir": f"{settings.local_folder}/.spark-warehouse",
         "spark.log.level": "FATAL",
+        **({} if is_on_s3(settings.root) else _PLAIN_FILES),
+        **_joined(s3a_config(settings), spark_config_for(settings.database)),
     }
+
+
+def _joined(*configurations: dict[str, str]) -> dict[str, str]:
+    """Several configurations in one, with the packages of all of them."""
+    joined = {name: value for each in configurations for name, value in each.items()}
+    packages = [each[_PACKAGES] for each in configurations if _PACKAGES in each]
+    return {**joined, _PACKAGES: ",".join(packages)} if packages else joined
+
+
+_PACKAGES = "spark.jars.packages"
+#: Hadoop's default keeps a checksum file beside each file. Without its native library every file
+#: and folder also costs a process that sets its mode: four a partition, here. Where Spark writes
+#: to S3 the default stays: the connector's buffers on disk work with no other.
+_PLAIN_FILES = {"spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem"}

@@ -11,7 +11,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from resources.source_database import embedded
+from tests.servers.fixtures import aws_settings, moto_url
 from tests.workshop import Workshop, with_unmatched
+
+__all__ = ["aws_settings", "moto_url"]
 
 RADIO = Path(__file__).parents[3] / "shared" / "data" / "radio"
 TRACKS = """
