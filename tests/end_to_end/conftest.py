@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
+from tests.servers.moto import moto_server
 from tests.workshop import Workshop, with_unmatched
 
 RADIO = Path(__file__).parents[3] / "shared" / "data" / "radio"
@@ -86,3 +87,10 @@ def tracks(radio: Path) -> list[dict[str, str]]:
     """The tracks as the publisher lists them, read without any of the project's code."""
     with (radio / "tracks.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def moto_url() -> Iterator[str]:
+    """A server that stands for AWS, with nothing in it."""
+    with moto_server() as url:
+        yield url
