@@ -12,7 +12,8 @@ from typing import Annotated, ParamSpec
 import typer
 
 from resources.browse import Published
-from resources.catalog.local import LocalCatalog
+from resources.catalog.base import Catalog
+from resources.catalog.opening import open_catalog
 from resources.settings import load_settings
 from resources.storage import Storage, open_storage
 from spark.errors import LakeError
@@ -49,10 +50,10 @@ def storage() -> Storage:
     return open_storage(settings.root, settings.aws)
 
 
-def catalog() -> LocalCatalog:
+def catalog() -> Catalog:
     """Its catalog."""
     settings = load_settings()
-    return LocalCatalog(settings.local_folder, open_storage(settings.root, settings.aws))
+    return open_catalog(settings, open_storage(settings.root, settings.aws))
 
 
 def location(found: Published) -> str:

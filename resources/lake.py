@@ -21,7 +21,7 @@ from resources.attempts import (
 )
 from resources.audit import Audit, audit, read_rows
 from resources.catalog.base import Catalog, Pointer, TableEntry, pointer_to
-from resources.catalog.local import LocalCatalog
+from resources.catalog.opening import open_catalog
 from resources.catalog.query import connect
 from resources.compute.base import Compute
 from resources.database import DerbyDatabase, Patience
@@ -67,7 +67,7 @@ class Lake:
         self.settings = settings
         self.storage: Storage = open_storage(settings.root, settings.aws)
         self.raw_storage: Storage = open_storage(settings.raw_root, settings.aws)
-        self.catalog: Catalog = LocalCatalog(settings.local_folder, self.storage)
+        self.catalog: Catalog = open_catalog(settings, self.storage)
         self.database = DerbyDatabase(
             Path(settings.database), Patience(settings.database_wait_seconds)
         )
