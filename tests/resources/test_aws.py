@@ -37,6 +37,7 @@ def test_a_roles_credentials_are_refreshed_before_they_expire(
     kept = credentials.get_frozen_credentials()
     nearly_an_hour_later = datetime.now(UTC) + timedelta(minutes=55)
     monkeypatch.setattr("botocore.credentials._local_now", lambda: nearly_an_hour_later)
+    monkeypatch.setattr(credentials, "_time_fetcher", lambda: nearly_an_hour_later)
     second = credentials.get_frozen_credentials()
 
     assert str(first.access_key).startswith("ASIA")

@@ -8,6 +8,7 @@ import pytest
 
 from resources.aws import AwsSettings
 from resources.errors import SettingsError
+from resources.lake import Lake
 from resources.settings import GlueSettings, load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -194,3 +195,10 @@ def test_the_environment_is_read_when_nothing_is_given(monkeypatch: pytest.Monke
     monkeypatch.setenv("LAKE_KEEP_PREVIOUS", "7")
 
     assert load_settings().keep_previous == 7
+
+
+def test_a_catalog_that_is_not_there_is_refused_and_not_replaced_by_another() -> None:
+    settings = load_settings({"LAKE_CATALOG": "glue", "LAKE_ROOT": "s3://lake"})
+
+    with pytest.raises(SettingsError, match="LAKE_CATALOG: expected 'local', found 'glue'"):
+        Lake(settings)
