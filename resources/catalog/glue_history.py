@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote
 from pydantic import TypeAdapter, ValidationError
 
 from resources.catalog.base import Pointer
-from resources.catalog.glue_format import Version
+from resources.catalog.glue_versions import Version
 from resources.errors import StorageError
 from resources.storage import Storage
 

@@ -375,6 +375,13 @@ def test_a_missing_permission_is_named_with_its_resource(table: Lake) -> None:
         table.catalog.ensure_table(TABLE)
 
 
+def test_a_catalog_encrypted_with_a_key_that_is_out_of_reach_is_named(table: Lake) -> None:
+    table.calls.answer("BatchCreatePartition", refusing("GlueEncryptionException", "no key"))
+    with pytest.raises(CatalogError, match=r"no key\. .* allow kms:Decrypt and") as error:
+        table.catalog.publish("Radio", attempt(table, "a"))
+    assert not error.value.retryable
+
+
 def test_keys_that_glue_leaves_unprocessed_are_asked_for_again(table: Lake) -> None:
     table.catalog.publish("Radio", attempt(table, "a"))
     asked: list[object] = []
