@@ -252,6 +252,18 @@ def test_what_was_rolled_back_is_not_what_a_later_rollback_goes_to(table: Lake) 
     assert attempts(table.catalog.rollback("Radio", [FIVE])) == ["good"]
 
 
+def test_a_history_read_during_a_publication_lacks_nothing(table: Lake) -> None:
+    for name in "ab":
+        table.catalog.publish("Radio", attempt(table, name))
+
+    def publish_meanwhile(_: object) -> None:
+        table.calls.answer("BatchGetPartition", lambda _: None)
+        table.another().publish("Radio", attempt(table, "c"))
+
+    table.calls.answer("BatchGetPartition", publish_meanwhile)
+    assert attempts(table.catalog.history("Radio", FIVE)) == ["c", "b", "a"]
+
+
 def test_several_partitions_go_back_together_or_not_at_all(table: Lake) -> None:
     table.catalog.publish_all("Radio", [attempt(table, "a"), attempt(table, "a", SIX)])
     table.catalog.publish("Radio", attempt(table, "b"))
