@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, NoReturn
 
 import pytest
 
@@ -25,7 +25,7 @@ def moto_server() -> Iterator[str]:
     Skips the test where moto is not installed; fails it where `CI` is set.
     """
     if importlib.util.find_spec("moto") is None:
-        _is_missing("moto is not installed: pip install 'moto[server]'")
+        is_missing("moto is not installed: pip install 'moto[server]'")
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -57,7 +57,8 @@ def _drain(output: IO[str]) -> None:
         pass
 
 
-def _is_missing(reason: str) -> None:
+def is_missing(reason: str) -> NoReturn:
+    """Skip for want of a server, or fail where `CI` is set."""
     if os.environ.get("CI"):
         pytest.fail(f"{reason}; in CI every server must be there")
     pytest.skip(reason)
