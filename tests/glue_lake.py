@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from resources.attempts import FileEntry, refined_prefix
-from resources.catalog.base import Pointer, TableEntry
+from resources.catalog.base import Catalog, Pointer, TableEntry
 from resources.catalog.glue import GlueCatalog
 from resources.catalog.lease import Terms
 from resources.storage import FolderStorage
@@ -35,7 +35,7 @@ SIX = "2014-06-16-06"
 class Lake(NamedTuple):
     """A catalog in a database of its own, and the ways to look behind it."""
 
-    catalog: GlueCatalog
+    catalog: Catalog
     client: GlueClient
     calls: Calls
     storage: FolderStorage

@@ -5,14 +5,14 @@ either happens or does not. What was published before is on record in storage (`
 written ahead of the change. Publishers of one table take turns (`lease.py`), because Glue does not
 check what a partition was before it is replaced.
 
-How Glue spells things lives in `glue_format.py`, its limits and retries in `glue_api.py`.
+How Glue spells things lives in `glue_format.py` and `glue_versions.py`, its limits and retries in `glue_api.py`.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -21,15 +21,15 @@ from resources.catalog.base import (
     TableEntry,
     check_all_files,
     check_pointer,
-    is_older,
-    same_publication,
 )
 from resources.catalog.glue_api import GlueApi
-from resources.catalog.glue_format import ADOPT, Version
+from resources.catalog.glue_format import ADOPT
 from resources.catalog.glue_history import Chain, History, Move
 from resources.catalog.glue_places import GlueTable, Place, Places, Target
+from resources.catalog.glue_plan import Plan, by_partition, judge
 from resources.catalog.glue_rules import check_database
 from resources.catalog.glue_tables import GlueTables
+from resources.catalog.glue_versions import Version
 from resources.catalog.lease import Lease, Terms, lease
 from resources.errors import CatalogError
 
@@ -77,7 +77,7 @@ class GlueCatalog:
 
         What Glue refuses stays as it was, the others are published, and the error says so.
         """
-        wanted = _by_partition(table, pointers)
+        wanted = by_partition(table, pointers)
         if not self._plan(table, wanted, Chain(self._history(table))).is_needed:
             return
         with self._turn(table) as turn:
@@ -168,19 +168,19 @@ class GlueCatalog:
             for turn in turns:
                 turn.check()
 
-    def _plan(self, table: str, wanted: Mapping[str, Pointer], chain: Chain) -> _Plan:
+    def _plan(self, table: str, wanted: Mapping[str, Pointer], chain: Chain) -> Plan:
         declared = self._tables.require(table)
         for pointer in wanted.values():
             check_pointer(declared.entry, pointer)
         check_all_files(self._storage, table, list(wanted.values()))
         access = self._access(declared, chain)
-        plan = _Plan(access, access.of(wanted), {}, {})
+        plan = Plan(access, access.of(wanted), {}, {})
         is_adopted = ADOPT in declared.found.get("Parameters", {})
         for name, pointer in wanted.items():
-            _judge(plan, declared, name, pointer, is_adopted=is_adopted)
+            judge(plan, declared, name, pointer, is_adopted=is_adopted)
         return plan
 
-    def _recorded(self, table: str, turn: Lease, plan: _Plan) -> dict[str, Version]:
+    def _recorded(self, table: str, turn: Lease, plan: Plan) -> dict[str, Version]:
         """Write down what is about to be published, and give the versions that it makes."""
         if not plan.fresh:
             return {}
@@ -221,57 +221,6 @@ class GlueCatalog:
 
     def _turn(self, table: str) -> contextlib.AbstractContextManager[Lease]:
         return lease(self._storage, f"catalog/{table}/lease", self._terms)
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What publishing has to do: new versions, and current ones that others have altered."""
-
-    access: Places
-    places: dict[str, Place]
-    fresh: dict[str, Pointer]
-    mended: dict[str, Version]
-
-    @property
-    def is_needed(self) -> bool:
-        return bool(self.fresh or self.mended)
-
-
-def _judge(plan: _Plan, table: GlueTable, name: str, pointer: Pointer, *, is_adopted: bool) -> None:
-    """Put a pointer where it belongs in the plan. Raises `CatalogError` if it may not be there."""
-    place = plan.places[name]
-    current = place.version
-    where = f"{table.entry.name!r}, partition {name!r}"
-    if current is None:
-        if place.exists and table.entry.partition_columns and not is_adopted:
-            raise CatalogError(
-                f"Expected no partition {'/'.join(place.values)} of {table.name!r} in Glue, or one "
-                f"of ours; found one that others made. Nothing of {where} was published: delete "
-                "it, or set `adopt: true` in the declaration to replace it."
-            )
-        plan.fresh[name] = pointer
-    elif same_publication(current.pointer, pointer):
-        if not place.is_intact:
-            plan.mended[name] = current
-    elif current.pointer.attempt == pointer.attempt:
-        raise CatalogError(
-            f"Expected attempt {pointer.attempt} of {where}, as it was published; found other "
-            "contents under the same attempt. Attempts never change: run the partition again for "
-            "a new one."
-        )
-    elif not is_older(pointer, current.pointer):
-        plan.fresh[name] = pointer
-
-
-def _by_partition(table: str, pointers: Sequence[Pointer]) -> dict[str, Pointer]:
-    wanted: dict[str, Pointer] = {}
-    for pointer in pointers:
-        if wanted.setdefault(pointer.partition, pointer) != pointer:
-            raise CatalogError(
-                f"Expected one attempt a partition of {table!r}; found two for partition "
-                f"{pointer.partition!r}. Nothing was published: publish the newer one."
-            )
-    return wanted
 
 
 def _step_back(chain: Chain, place: Place | None) -> Version | None:

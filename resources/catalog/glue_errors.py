@@ -16,6 +16,7 @@ PASSING = frozenset(
         "InternalServiceException",
         "OperationTimeoutException",
         "ProvisionedThroughputExceededException",
+        "ResourceNotReadyException",
         "RequestLimitExceeded",
         "ServiceUnavailable",
         "Throttling",
@@ -23,6 +24,12 @@ PASSING = frozenset(
         "TooManyRequestsException",
     }
 )
+_REMEDIES = {
+    "GlueEncryptionException": "The catalog is encrypted: allow kms:Decrypt and "
+    "kms:GenerateDataKey on its key in the role's policy and in the key's.",
+    "ResourceNumberLimitExceededException": "A quota of Glue is reached: raise it in Service "
+    "Quotas, or drop what nobody reads.",
+}
 _DENIED = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"})
 
 
@@ -64,7 +71,8 @@ class Refusal:
                 f"{self._remedy(said)}"
             )
         return CatalogError(
-            f"Expected Glue to carry out {self.action} on {self._place}; {code}: {said}."
+            f"Expected Glue to carry out {self.action} on {self._place}; {code}: {said}. "
+            + _REMEDIES.get(code, "Nothing was changed by this call.")
         )
 
     @property

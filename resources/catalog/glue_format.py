@@ -1,20 +1,16 @@
-"""Tables and pointers as the Glue Data Catalog keeps them, and back.
+"""Tables as the Glue Data Catalog keeps them, and back.
 
-A table's entry and a partition's pointer are kept whole in parameters of ours, beside what query
-engines read: columns, locations, formats. No call is made here.
+A table's entry is kept whole in a parameter of ours, beside what query engines read: columns,
+locations, formats. Pointers are in `glue_versions.py`. No call is made here.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from pydantic import TypeAdapter
-
-from resources.attempts import FileEntry
-from resources.catalog.base import Pointer, TableEntry
+from resources.catalog.base import TableEntry
 from spark.contract import Contract
 
 if TYPE_CHECKING:
@@ -30,25 +26,17 @@ if TYPE_CHECKING:
 
 MAX_COMMENT = 255
 MAX_DESCRIPTION = 2048
-#: A pointer of more characters is read from its record instead of from Glue.
-MAX_INLINE = 8000
 
-_MARK = "lake_assets."
-ROOT = _MARK + "root"
-ENTRY = _MARK + "entry"
+MARK = "lake_assets."
+ROOT = MARK + "root"
+ENTRY = MARK + "entry"
 #: Present on a table over raw objects.
-RAW = _MARK + "raw"
+RAW = MARK + "raw"
 #: Present where the declaration lets us replace what others made.
-ADOPT = _MARK + "adopt"
+ADOPT = MARK + "adopt"
 #: Present while partitions may still have the columns from before a change of the table.
-UNFINISHED = _MARK + "columns_unfinished"
+UNFINISHED = MARK + "columns_unfinished"
 _OWNERS = "owners"
-_PARTITION = _MARK + "partition"
-_RECORD = _MARK + "record"
-_PREVIOUS = _MARK + "previous"
-_POINTER = _MARK + "pointer"
-_PLACED = (_PARTITION, _RECORD, _PREVIOUS, _POINTER, "numFiles", "numRows", "totalSize")
-
 PARQUET_SERDE = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
 _PARQUET_INPUT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
 _PARQUET_OUTPUT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"
@@ -66,21 +54,8 @@ _TAKEN_BACK = (
     "Parameters",
     "TargetTable",
 )
-_POINTERS = TypeAdapter(Pointer)
 
 Columns: TypeAlias = "Sequence[ColumnTypeDef | ColumnOutputTypeDef]"
-
-
-@dataclass(frozen=True)
-class Version:
-    """A pointer as it was published: the key of its record, and that of the one it replaced.
-
-    `previous` is empty for the first.
-    """
-
-    record: str
-    previous: str
-    pointer: Pointer
 
 
 def columns_of(contract: Contract) -> list[ColumnTypeDef]:
@@ -197,72 +172,6 @@ def is_unchanged(found: TableTypeDef, wanted: TableInputTypeDef) -> bool:
     )
 
 
-def new_partition(
-    version: Version, values: Sequence[str], columns: Sequence[ColumnTypeDef], location: str
-) -> PartitionInputTypeDef:
-    """A partition that points at a version's directory."""
-    return {
-        "Values": list(values),
-        "StorageDescriptor": parquet_descriptor(columns, location),
-        "Parameters": {"classification": "parquet", **placed(version)},
-    }
-
-
-def placed(version: Version) -> dict[str, str]:
-    """The parameters that say which version a partition, or a table without any, points at.
-
-    The figures have the names that Hive's statistics have, which planners read.
-    """
-    pointer = version.pointer
-    names = [replace(file, key=_below(pointer, file)) for file in pointer.files]
-    text = _POINTERS.dump_json(replace(pointer, files=names)).decode()
-    inline = {_POINTER: text} if len(text) <= MAX_INLINE else {}
-    return {
-        _PARTITION: pointer.partition,
-        _RECORD: version.record,
-        **({_PREVIOUS: version.previous} if version.previous else {}),
-        **inline,
-        "numFiles": str(len(pointer.files)),
-        "numRows": str(pointer.rows),
-        "totalSize": str(pointer.bytes),
-    }
-
-
-def placed_table(found: TableTypeDef, version: Version | None, location: str) -> TableInputTypeDef:
-    """A table without partitions that points at a version, or at a location that holds nothing."""
-    table = taken_back(found)
-    others = {key: text for key, text in found.get("Parameters", {}).items() if key not in _PLACED}
-    table["Parameters"] = {**others, **(placed(version) if version else {})}
-    descriptor = {**found.get("StorageDescriptor", {}), "Location": location}
-    table["StorageDescriptor"] = cast("StorageDescriptorTypeDef", descriptor)
-    return table
-
-
-def version_in(
-    parameters: Mapping[str, str], read: Callable[[str, str], Pointer]
-) -> Version | None:
-    """The version that parameters name; None where nothing of ours was published.
-
-    `read` gets a pointer too long to be kept in Glue, by its record's key and its partition.
-    """
-    if not is_ours(parameters):
-        return None
-    record = parameters[_RECORD]
-    if _POINTER not in parameters:
-        pointer = read(record, parameters[_PARTITION])
-    else:
-        pointer = _POINTERS.validate_json(parameters[_POINTER])
-        folder = pointer.directory.rstrip("/")
-        files = [replace(file, key=f"{folder}/{file.key}") for file in pointer.files]
-        pointer = replace(pointer, files=files)
-    return Version(record, parameters.get(_PREVIOUS, ""), pointer)
-
-
-def is_ours(parameters: Mapping[str, str]) -> bool:
-    """Whether parameters of a partition, or of a table without any, name a version of ours."""
-    return _RECORD in parameters and _PARTITION in parameters
-
-
 def with_columns(
     found: PartitionTypeDef, columns: Sequence[ColumnTypeDef]
 ) -> PartitionInputTypeDef | None:
@@ -318,7 +227,3 @@ def _merged(
     if with_comments and "Comment" in old:
         merged["Comment"] = old["Comment"]
     return merged
-
-
-def _below(pointer: Pointer, file: FileEntry) -> str:
-    return file.key.removeprefix(pointer.directory.rstrip("/") + "/")

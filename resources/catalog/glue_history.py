@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote
 from pydantic import TypeAdapter, ValidationError
 
 from resources.catalog.base import Pointer
-from resources.catalog.glue_format import Version
+from resources.catalog.glue_versions import Version
 from resources.errors import StorageError
 from resources.storage import Storage
 
@@ -82,20 +82,25 @@ class History:
         `current` gives the key of the current version's record, or an empty text, for the
         partition of a pointer.
         """
-        moves = [
-            (key, move)
-            for key in self._keys(partition)
-            if (move := self.read(key).moves.get(partition)) is not None
-        ]
-        known = next((move.published for _, move in moves if move.published), None)
+        moves = self._moves(partition)
+        known = next((move.published for move in moves.values() if move.published), None)
         if known is None:
             return []
-        was_current = {current(known), *(move.before for _, move in moves)}
+        now = current(known)
+        if now and now not in moves:
+            # Published while the records were read; what it replaced is evident from its own.
+            moves = self._moves(partition)
+        was_current = {now, *(move.before for move in moves.values())}
         return [
             move.published
-            for key, move in reversed(moves)
+            for key, move in reversed(moves.items())
             if move.published is not None and key in was_current
         ]
+
+    def _moves(self, partition: str) -> dict[str, Move]:
+        """A partition's moves by the keys of their records, oldest first."""
+        moves = ((key, self.read(key).moves.get(partition)) for key in self._keys(partition))
+        return {key: move for key, move in moves if move is not None}
 
     def _keys(self, partition: str) -> Iterator[str]:
         """Records that may name a partition, oldest first."""

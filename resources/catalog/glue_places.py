@@ -12,15 +12,9 @@ from typing import TYPE_CHECKING
 
 from resources.catalog.base import Pointer, TableEntry
 from resources.catalog.glue_api import Failure, GlueApi, Values
-from resources.catalog.glue_format import (
-    Version,
-    columns_of,
-    new_partition,
-    placed_table,
-    version_in,
-    wording_of,
-)
+from resources.catalog.glue_format import columns_of, wording_of
 from resources.catalog.glue_history import Chain
+from resources.catalog.glue_versions import Version, new_partition, placed_table, version_in
 from resources.errors import CatalogError, CatalogUnavailable
 
 if TYPE_CHECKING:

@@ -14,13 +14,13 @@ from resources.catalog.glue_format import (
     changed_table,
     columns_of,
     entry_of,
-    is_ours,
     is_unchanged,
     new_table,
     with_columns,
 )
 from resources.catalog.glue_places import GlueTable, empty_prefix
 from resources.catalog.glue_rules import check_names, check_ownership, say_reserved
+from resources.catalog.glue_versions import is_ours
 from resources.catalog.lease import Lease
 from resources.errors import CatalogBusy, CatalogError, CatalogUnavailable
 

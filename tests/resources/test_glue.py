@@ -252,6 +252,18 @@ def test_what_was_rolled_back_is_not_what_a_later_rollback_goes_to(table: Lake) 
     assert attempts(table.catalog.rollback("Radio", [FIVE])) == ["good"]
 
 
+def test_a_history_read_during_a_publication_lacks_nothing(table: Lake) -> None:
+    for name in "ab":
+        table.catalog.publish("Radio", attempt(table, name))
+
+    def publish_meanwhile(_: object) -> None:
+        table.calls.answer("BatchGetPartition", lambda _: None)
+        table.another().publish("Radio", attempt(table, "c"))
+
+    table.calls.answer("BatchGetPartition", publish_meanwhile)
+    assert attempts(table.catalog.history("Radio", FIVE)) == ["c", "b", "a"]
+
+
 def test_several_partitions_go_back_together_or_not_at_all(table: Lake) -> None:
     table.catalog.publish_all("Radio", [attempt(table, "a"), attempt(table, "a", SIX)])
     table.catalog.publish("Radio", attempt(table, "b"))
@@ -373,6 +385,13 @@ def test_a_missing_permission_is_named_with_its_resource(table: Lake) -> None:
     table.calls.answer("GetTable", refusing("AccessDeniedException", said))
     with pytest.raises(CatalogError, match="IAM is not what refuses: grant"):
         table.catalog.ensure_table(TABLE)
+
+
+def test_a_catalog_encrypted_with_a_key_that_is_out_of_reach_is_named(table: Lake) -> None:
+    table.calls.answer("BatchCreatePartition", refusing("GlueEncryptionException", "no key"))
+    with pytest.raises(CatalogError, match=r"no key\. .* allow kms:Decrypt and") as error:
+        table.catalog.publish("Radio", attempt(table, "a"))
+    assert not error.value.retryable
 
 
 def test_keys_that_glue_leaves_unprocessed_are_asked_for_again(table: Lake) -> None:

@@ -108,6 +108,7 @@ def _publish_many(url: str, root: str, database: str, worker: str, rounds: int) 
         lake.catalog.publish_all("Radio", [attempt(lake, name, key, 3) for key in (FIVE, SIX)])
 
 
+@pytest.mark.slow
 def test_two_processes_publish_at_once_and_no_publication_is_lost(table: Lake, url: str) -> None:
     rounds = 6
     spawn = multiprocessing.get_context("spawn")

@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 
 from resources.attempts import FileEntry, Verdict, new_attempt_id, refined_prefix
-from resources.catalog.base import Pointer, TableEntry, check_files, pointer_to
+from resources.catalog.base import (
+    Pointer,
+    TableEntry,
+    check_all_files,
+    check_files,
+    pointer_to,
+)
 from resources.catalog.local import LocalCatalog
 from resources.errors import AuditFailed, CatalogBusy, CatalogError
 from resources.sqlite import SharedDatabase
@@ -118,6 +124,30 @@ def test_publishing_the_same_attempt_twice_changes_nothing(
     before = catalog.history("radio", FIVE)
     catalog.publish("radio", pointer)
     assert catalog.history("radio", FIVE) == before
+
+
+def test_many_are_published_up_to_one_that_is_refused(root: str, catalog: LocalCatalog) -> None:
+    catalog.publish_all("radio", [attempt(root, "a", FIVE), attempt(root, "a", SIX)])
+    broken = replace(attempt(root, "b", SIX), rows=11)
+    with pytest.raises(CatalogError, match="11 rows and 1 bytes"):
+        catalog.publish_all("radio", [attempt(root, "b", FIVE), broken])
+    assert attempts(list(catalog.pointers("radio").values())) == ["b", "a"]
+
+
+def test_a_declaration_that_adopts_changes_nothing_here(catalog: LocalCatalog) -> None:
+    catalog.ensure_table(replace(TABLE, adopt=True))
+    assert catalog.tables() == [TABLE]
+    assert not catalog.tables()[0].adopt
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_files_of_many_pointers_are_compared_each_with_its_own(root: str, together: bool) -> None:
+    storage = FolderStorage(root)
+    pointers = [attempt(root, "a", FIVE, files=2), attempt(root, "a" if together else "b", SIX)]
+    check_all_files(storage, "radio", pointers)
+    storage.delete([pointers[0].files[1].key])
+    with pytest.raises(CatalogError, match=r"05:00', attempt a as recorded.*part-1.parquet"):
+        check_all_files(storage, "radio", pointers)
 
 
 def test_other_contents_under_a_published_attempt_are_refused(

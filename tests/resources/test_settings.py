@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from resources.aws import AwsSettings
+from resources.catalog.glue import GlueCatalog
+from resources.catalog.local import LocalCatalog
 from resources.errors import SettingsError
 from resources.lake import Lake
 from resources.settings import GlueSettings, load_settings
@@ -197,8 +199,8 @@ def test_the_environment_is_read_when_nothing_is_given(monkeypatch: pytest.Monke
     assert load_settings().keep_previous == 7
 
 
-def test_a_catalog_that_is_not_there_is_refused_and_not_replaced_by_another() -> None:
-    settings = load_settings({"LAKE_CATALOG": "glue", "LAKE_ROOT": "s3://lake"})
+def test_the_settings_choose_the_catalog() -> None:
+    on_s3 = {"LAKE_ROOT": "s3://lake", "LAKE_AWS_REGION": "eu-west-1"}
 
-    with pytest.raises(SettingsError, match="LAKE_CATALOG: expected 'local', found 'glue'"):
-        Lake(settings)
+    assert isinstance(Lake(load_settings(on_s3)).catalog, LocalCatalog)
+    assert isinstance(Lake(load_settings({**on_s3, "LAKE_CATALOG": "glue"})).catalog, GlueCatalog)
