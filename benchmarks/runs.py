@@ -23,6 +23,7 @@ from lake_assets.resources import lake_resources
 from resources.compute.local import LocalCompute
 from resources.lake import Lake
 from resources.settings import load_settings
+from resources.source_database import embedded
 from resources.table import Table
 from spark.job import RefineReport
 from spark.snapshot import SnapshotReport, SnapshotSpec
@@ -70,7 +71,7 @@ def prepare(spark: SparkSession, root: Path) -> None:
     lake = Lake(load_settings({"LAKE_ROOT": str(root)}))
     rows = [tuple(each.values()) for each in tracks()]
     frame = spark.createDataFrame(rows, TRACKS.spark_schema())
-    lake.database.load_table(spark, "TRACKS", frame, ["track_id"])
+    embedded(lake.database).load_table(spark, "TRACKS", frame, ["track_id"])
     _, table = declared()
     with lake.database.exclusive(spark, "the benchmark") as source:
         lake.snapshot(LocalCompute(spark), table.joins[0].reference, source.options())

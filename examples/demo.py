@@ -29,6 +29,7 @@ from resources.browse import first_rows, published_table
 from resources.compute.local import local_spark_config
 from resources.lake import Lake
 from resources.settings import Settings, load_settings
+from resources.source_database import embedded
 from spark.errors import LakeError
 
 TABLE = "activity"
@@ -96,7 +97,7 @@ def load_tracks(lake: Lake) -> bool:
     """Load the tracks into the embedded database; False if they are there already."""
     rows = tracks()
     digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()
-    database = lake.database.directory
+    database = embedded(lake.database).directory
     marker = database.with_name(f"{database.name}.demo")
     if database.is_dir() and marker.is_file() and marker.read_text(encoding="utf-8") == digest:
         _title("Tracks", f"{len(rows)} rows are in the embedded database already")
@@ -106,7 +107,9 @@ def load_tracks(lake: Lake) -> bool:
         resource = LazyPySparkResource(spark_config=local_spark_config(lake.settings))
         spark = resource.spark_session
         schema = "track_id int, title string, artist string, length_seconds int, release_year int"
-        lake.database.load_table(spark, TRACKS, spark.createDataFrame(rows, schema), ["track_id"])
+        embedded(lake.database).load_table(
+            spark, TRACKS, spark.createDataFrame(rows, schema), ["track_id"]
+        )
     marker.write_text(digest, encoding="utf-8")
     return True
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from resources.attempts import (
     Verdict,
@@ -24,7 +23,6 @@ from resources.catalog.base import Catalog, Pointer, TableEntry, pointer_to
 from resources.catalog.local import LocalCatalog
 from resources.catalog.query import connect
 from resources.compute.base import Compute
-from resources.database import DerbyDatabase, Patience
 from resources.errors import CatalogError, StorageError
 from resources.raw import RawPartition, list_raw, raw_objects, separator
 from resources.references import (
@@ -35,6 +33,7 @@ from resources.references import (
     reference_prefix,
 )
 from resources.settings import Settings
+from resources.source_database import Database, lake_database
 from resources.storage import Storage, open_storage
 from resources.table import Reference, Table
 from spark.job import PartitionReport
@@ -68,9 +67,7 @@ class Lake:
         self.storage: Storage = open_storage(settings.root)
         self.raw_storage: Storage = open_storage(settings.raw_root)
         self.catalog: Catalog = LocalCatalog(settings.root)
-        self.database = DerbyDatabase(
-            Path(settings.database), Patience(settings.database_wait_seconds)
-        )
+        self.database: Database = lake_database(settings)
 
     def raw(self, table: Table, keys: Sequence[str]) -> list[RawPartition]:
         """The raw objects of some partitions, as they are now."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from resources.source_database import embedded
 from tests.workshop import Workshop, with_unmatched
 
 RADIO = Path(__file__).parents[3] / "shared" / "data" / "radio"
@@ -62,7 +63,7 @@ def radio_database(
     workshop = Workshop(tmp_path_factory.mktemp("tracks"), DECLARATION, radio)
     schema = workshop.table.joins[0].reference.contract.spark_schema()
     tracks = spark.read.option("header", True).schema(schema).csv(str(radio / "tracks.csv"))
-    workshop.lake.database.load_table(spark, "TRACKS", tracks, ["track_id"])
+    embedded(workshop.lake.database).load_table(spark, "TRACKS", tracks, ["track_id"])
     return Path(workshop.settings.database)
 
 

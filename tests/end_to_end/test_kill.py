@@ -19,6 +19,7 @@ from typing import TypedDict
 import pytest
 from pyspark.sql import SparkSession
 
+from resources.source_database import embedded
 from tests.end_to_end.plays import HOURS, VERSIONS, Seen, deliver, expected, is_whole, seen
 from tests.workshop import SONGS, Workshop
 
@@ -218,7 +219,7 @@ def load_songs(spark: SparkSession, workshop: Workshop, more: list[tuple[int, st
     """Put the songs into the database, and more of them that nobody plays."""
     rows = [(row["song_id"], row["title"]) for row in SONGS]
     songs = spark.createDataFrame([*rows, *more], "song_id int, title string")
-    workshop.lake.database.load_table(spark, "SONGS", songs, ["song_id"])
+    embedded(workshop.lake.database).load_table(spark, "SONGS", songs, ["song_id"])
 
 
 @pytest.fixture

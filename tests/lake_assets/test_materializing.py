@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from lake_assets.resources import lake_errors, lake_resources
 from lake_assets.rollback import rollback_job
 from resources.errors import AuditFailed, CatalogBusy, DatabaseBusy
+from resources.source_database import embedded
 from spark.errors import LakeError
 from tests.workshop import PLAYS, Workshop
 
@@ -373,7 +374,7 @@ def test_a_reference_is_written_again_only_when_its_content_changes(
 ) -> None:
     def load(rows: Sequence[tuple[int, str]]) -> None:
         songs = spark.createDataFrame(list(rows), "song_id int, title string")
-        workshop.lake.database.load_table(spark, "SONGS", songs, ["song_id"])
+        embedded(workshop.lake.database).load_table(spark, "SONGS", songs, ["song_id"])
 
     def snapshot() -> dict[str, object]:
         result = workshop.materialize(["reference/songs"])

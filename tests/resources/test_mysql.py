@@ -48,7 +48,7 @@ def sql(mariadb: MariaDb, schema: str) -> Sql:
 KEYS = {
     "integers": ("BIGINT UNSIGNED", "id", "18446744073709551615 - seq * seq"),
     "skewed integers": ("INT", "id", "IF(seq < 990, seq, seq * 2000000)"),
-    "negative decimals": ("DECIMAL(30,10)", "id", "(seq - 500) / 3"),
+    "negative decimals": ("DECIMAL(30,10)", "id", "(CAST(seq AS SIGNED) - 500) / 3"),
     "days": ("DATE", "id", "DATE('2000-01-01') + INTERVAL seq DAY"),
     "moments": ("DATETIME(6)", "id", "TIMESTAMP('2000-01-01') + INTERVAL seq * 7 MICROSECOND"),
     "texts in any case": (
@@ -377,10 +377,11 @@ def test_the_password_shows_nowhere(
 
 def everything_said(error: BaseException) -> str:
     """An error and what it came from, with what the JVM says."""
-    said, each = [], error
+    said: list[str] = []
+    each: BaseException | None = error
     while each is not None:
         said += [repr(each), str(each)]
-        each = each.__cause__ or each.__context__  # type: ignore[assignment]
+        each = each.__cause__ or each.__context__
     return "\n".join(said)
 
 
