@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from benchmarks import datasets, duckdb_refine, lake_refine, notebook_refine, runs
+from benchmarks import datasets, duckdb_refine, lake_refine, mysql_snapshot, notebook_refine, runs
 
 Figures = Iterator[tuple[str, float]]
 ROUNDS = {"2m": 3, "24m": 2}
@@ -74,6 +74,7 @@ BENCHMARKS: dict[str, Callable[[], Figures]] = {
     "single_runs": single_runs_over_range,
     "refine_24m": lambda: refine_over_duckdb("24m"),
     "memory_growth": memory_growth,
+    "mysql_snapshot": mysql_snapshot.figures,
 }
 
 

@@ -75,7 +75,7 @@ def declared_type(column: MysqlColumn) -> tuple[str, str]:
     if kind == "bit":
         return _bits(size[0] if size else 1), ""
     if kind == "decimal":
-        digits, after = (size + [0])[:2]
+        digits, after = [*size, 0][:2]
         if digits > 38:
             return "string", "more than 38 digits; declare a decimal(38,s) if the values fit"
         return f"decimal({digits},{after})", ""

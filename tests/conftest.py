@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,12 +11,12 @@ import pytest
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
-from resources.mysql_settings import PACKAGE
-from tests.servers.mariadb import MariaDb, ServerMissingError, mariadb_server, programs_missing
-from tests.servers.needed import missing
-
-#: What the tests of real parts need in the session's JVM, which cannot be given it later.
-PACKAGES = [] if programs_missing() else [PACKAGE]
+#: What the tests of real parts need in the session's JVM, which cannot be given it later: the driver
+#: of `resources/mysql_settings.py`, where there is a server to drive. This file imports nothing of
+#: the project's, as it also runs where Spark's clusters' Python does.
+PACKAGES = ["com.mysql:mysql-connector-j:9.5.0"] * bool(
+    shutil.which("mariadbd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+)
 
 
 @pytest.fixture(scope="session")
@@ -37,18 +39,6 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     session = _with_packages(builder)
     yield session
     session.stop()
-
-
-@pytest.fixture(scope="session")
-def mariadb(spark: SparkSession) -> Iterator[MariaDb]:
-    """A private MariaDB server, with the driver for it in the session."""
-    if PACKAGE not in str(spark.conf.get("spark.jars.packages", "")):
-        missing(f"Spark's session has no MySQL driver: {programs_missing() or PACKAGE}")
-    try:
-        with mariadb_server() as server:
-            yield server
-    except ServerMissingError as error:
-        missing(str(error))
 
 
 def _with_packages(builder: SparkSession.Builder) -> SparkSession:
