@@ -87,8 +87,6 @@ class MySqlDatabase:
                 found = mysql_error(error, self.settings, renews=self._login.renews)
                 if found is None:
                     raise
-                if isinstance(found, LoginRefused):
-                    self._login.credentials(fresh=True)
                 raise type(found)(f"For {purpose}: {found}") from error
 
     def _logged_in(

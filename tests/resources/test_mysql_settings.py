@@ -12,6 +12,7 @@ import pytest
 
 from resources.database import DerbyDatabase, Patience
 from resources.errors import DatabaseError, DatabaseUnreachable, LoginRefused, SettingsError
+from resources.mysql_errors import mysql_error
 from resources.mysql_login import Credentials, IamLogin, SecretLogin
 from resources.mysql_settings import (
     PACKAGE,
@@ -201,3 +202,34 @@ def test_only_the_embedded_database_can_be_loaded(tmp_path: Path) -> None:
 def rds(user: str, password: str) -> str:
     """A secret as RDS writes it."""
     return json.dumps({"username": user, "password": password, "engine": "mysql", "port": 3306})
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "retryable"),
+    [
+        ("com.mysql.cj.jdbc.exceptions.CommunicationsException: Communications link failure",
+         DatabaseUnreachable, True),
+        ("java.sql.SQLException: Access denied for user 'ada'@'h' (using password: YES)",
+         LoginRefused, False),
+        ("java.sql.SQLSyntaxErrorException: Access denied for user 'ada'@'h' to database 's'",
+         DatabaseError, False),
+        ("java.sql.SQLSyntaxErrorException: SELECT command denied to user 'ada'@'h' for table 't'",
+         DatabaseError, False),
+        ("java.sql.SQLException: Deadlock found when trying to get lock", DatabaseUnreachable, True),
+        ("com.mysql.cj.jdbc.exceptions.CommunicationsException: x\nCaused by:"
+         " javax.net.ssl.SSLHandshakeException: PKIX path building failed", DatabaseError, False),
+        ("java.sql.SQLException: something else", DatabaseError, False),
+    ],
+)  # fmt: skip
+def test_what_the_driver_says_becomes_an_error_that_knows_whether_to_retry(
+    said: str, kind: type[DatabaseError], retryable: bool
+) -> None:
+    error = mysql_error(RuntimeError(said), MySqlSettings("h", 3306, "s", "ada"), renews=False)
+
+    assert type(error) is kind
+    assert error.retryable is retryable
+
+
+@pytest.mark.parametrize("said", ["java.lang.OutOfMemoryError", "S3: SSLHandshakeException"])
+def test_what_others_say_is_left_to_them(said: str) -> None:
+    assert mysql_error(RuntimeError(said), MySqlSettings("h", 1, "s"), renews=False) is None
