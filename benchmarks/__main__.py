@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from benchmarks import datasets, duckdb_refine, lake_refine, notebook_refine, runs
+from benchmarks import datasets, duckdb_refine, lake_refine, mysql_snapshot, notebook_refine, runs
 
 Figures = Iterator[tuple[str, float]]
 ROUNDS = {"2m": 3, "24m": 1}
@@ -91,6 +91,7 @@ BENCHMARKS: dict[str, Callable[[], Figures]] = {
     "glue_publish": glue_publish,
     "refine_24m": lambda: refine_over_duckdb("24m"),
     "memory_growth": memory_growth,
+    "mysql_snapshot": mysql_snapshot.figures,
 }
 
 

@@ -1,6 +1,6 @@
 """What the commands of `lake` share: the application, and how an error ends a command.
 
-The commands themselves are in `cli_look.py` and `cli_change.py`.
+The commands themselves are in `cli_look.py`, `cli_change.py` and `cli_declare.py`.
 """
 
 from __future__ import annotations
@@ -32,6 +32,11 @@ TableName = Annotated[str, typer.Argument(metavar="TABLE", help="A table's name.
 
 def command(run: Callable[P, None]) -> Callable[P, None]:
     """A command that ends an expected error with its words and exit code 1, not a traceback."""
+    return app.command()(ends_in_words(run))
+
+
+def ends_in_words(run: Callable[P, None]) -> Callable[P, None]:
+    """The same, for a command of a group."""
 
     @functools.wraps(run)
     def readable(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -41,7 +46,7 @@ def command(run: Callable[P, None]) -> Callable[P, None]:
             typer.echo(f"lake: {error}", err=True)
             raise typer.Exit(1) from error
 
-    return app.command()(readable)
+    return readable
 
 
 def storage() -> Storage:

@@ -6,7 +6,6 @@ that any of them can be run again or on its own, after whatever happened to the 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,12 +19,10 @@ from resources.attempts import (
     refined_prefix,
 )
 from resources.audit import Audit, audit, read_rows
-from resources.aws import aws_client
 from resources.catalog.base import Catalog, Pointer, TableEntry, pointer_to
 from resources.catalog.opening import open_catalog
 from resources.catalog.query import connect
 from resources.compute.base import Compute
-from resources.database import Patience
 from resources.errors import CatalogError, StorageError
 from resources.raw import RawPartition, list_raw, raw_objects, separator
 from resources.references import (
@@ -36,7 +33,7 @@ from resources.references import (
     reference_prefix,
 )
 from resources.settings import Settings
-from resources.source_database import Database, open_database
+from resources.source_database import Database, lake_database
 from resources.storage import Storage, open_storage
 from resources.table import Reference, Table
 from spark.job import PartitionReport
@@ -70,13 +67,7 @@ class Lake:
         self.storage: Storage = open_storage(settings.root, settings.aws)
         self.raw_storage: Storage = open_storage(settings.raw_root, settings.aws)
         self.catalog: Catalog = open_catalog(settings, self.storage)
-        self.database: Database = open_database(
-            settings.database,
-            Patience(settings.database_wait_seconds),
-            os.environ,  # a password is no part of settings, which Dagster shows
-            secrets=lambda: aws_client(settings.aws, "secretsmanager"),
-            rds=lambda: aws_client(settings.aws, "rds"),
-        )
+        self.database: Database = lake_database(settings)
 
     def raw(self, table: Table, keys: Sequence[str]) -> list[RawPartition]:
         """The raw objects of some partitions, as they are now."""

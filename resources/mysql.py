@@ -22,6 +22,7 @@ from resources.errors import DatabaseError, LoginExpired, LoginRefused
 from resources.mysql_errors import driver_missing, mysql_error
 from resources.mysql_login import Credentials, Login
 from resources.mysql_settings import DRIVER, MySqlSettings
+from resources.redaction import Redaction, redacted_logs
 from spark.errors import SPARK_FAILURES
 
 _SSL_MODES = {
@@ -71,10 +72,13 @@ class MySqlDatabase:
         Raises `DatabaseError` or a kind of it for what the driver raises, here or inside; `purpose`
         begins its message.
         """
-        with tempfile.TemporaryDirectory(prefix="lake-mysql-") as folder:
+        with (
+            tempfile.TemporaryDirectory(prefix="lake-mysql-") as folder,
+            redacted_logs() as redaction,
+        ):
             properties = {**_PROPERTIES, **self._tls_properties(spark, Path(folder))}
             try:
-                source = self._logged_in(spark, properties)
+                source = self._logged_in(spark, properties, redaction)
             except DatabaseError as error:
                 raise type(error)(f"For {purpose}: {error}") from error
             try:
@@ -83,16 +87,20 @@ class MySqlDatabase:
                 found = mysql_error(error, self.settings, renews=self._login.renews)
                 if found is None:
                     raise
-                if isinstance(found, LoginRefused):
-                    self._login.credentials(fresh=True)
                 raise type(found)(f"For {purpose}: {found}") from error
 
-    def _logged_in(self, spark: SparkSession, properties: dict[str, str]) -> JdbcSource:
-        source = self._source(self._login.credentials(fresh=False), properties)
+    def _logged_in(
+        self, spark: SparkSession, properties: dict[str, str], redaction: Redaction
+    ) -> JdbcSource:
+        credentials = self._login.credentials(fresh=False)
+        redaction.hide(credentials.password)
+        source = self._source(credentials, properties)
         try:
             self._connect(spark, source)
         except LoginExpired:
-            source = self._source(self._login.credentials(fresh=True), properties)
+            credentials = self._login.credentials(fresh=True)
+            redaction.hide(credentials.password)
+            source = self._source(credentials, properties)
             try:
                 self._connect(spark, source)
             except LoginExpired as error:

@@ -19,7 +19,7 @@ _TLS = re.compile(
     r"|does not support SSL|SSLParams"
 )
 _LOGIN = re.compile(r"Access denied for user (?!.* to database)")
-_GRANT = re.compile(r"Access denied for user .* to database|command denied to user|\b1227\b")
+_GRANT = re.compile(r"Access denied for user .* to database|command denied to user")
 _NO_SCHEMA = re.compile(r"Unknown database")
 _CHANGED = re.compile(r"Table '.*' doesn't exist|Unknown column|Data truncat|out of range")
 _GONE = re.compile(
@@ -58,6 +58,8 @@ def mysql_error(
     """
     found = _Refusal(_text(error), frozenset(_codes(error)))
     place = settings.place
+    if not found.codes and not _FROM_DRIVER.search(found.text):
+        return None
     if _TLS.search(found.text):
         return DatabaseError(
             f"{place}: expected a server whose certificate is valid for this name, found:"
@@ -82,9 +84,7 @@ def mysql_error(
             f"{place}: the table changed or is not as declared: {found.words}. Compare it with its"
             " declaration: `lake declare reference TABLE` prints what is there."
         )
-    if found.codes or _FROM_DRIVER.search(found.text):
-        return DatabaseError(f"{place} refused: {found.words}.")
-    return None
+    return DatabaseError(f"{place} refused: {found.words}.")
 
 
 def driver_missing(error: Exception) -> DatabaseError:

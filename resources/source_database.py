@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from pyspark.sql import SparkSession
 
+from resources.aws import aws_client
 from resources.database import DerbyDatabase, JdbcSource, Patience
 from resources.errors import DatabaseError
 from resources.mysql import MySqlDatabase
 from resources.mysql_login import login_for
 from resources.mysql_settings import PASSWORD, database_settings
+from resources.settings import Settings
 
 if TYPE_CHECKING:
     from types_boto3_rds import RDSClient
@@ -53,3 +56,14 @@ def embedded(database: Database) -> DerbyDatabase:
             " is only ever read. Unset LAKE_DATABASE, or point it at a folder."
         )
     return database
+
+
+def lake_database(settings: Settings, environment: Mapping[str, str] | None = None) -> Database:
+    """The database of a lake, with AWS's clients as its settings say."""
+    return open_database(
+        settings.database,
+        Patience(settings.database_wait_seconds),
+        os.environ if environment is None else environment,
+        lambda: aws_client(settings.aws, "secretsmanager"),
+        lambda: aws_client(settings.aws, "rds"),
+    )

@@ -27,6 +27,8 @@ def reference_asset(table: Table, reference: Reference) -> dg.AssetsDefinition:
         purpose = f"the snapshot of reference/{reference.name}"
         with lake_errors(), lake.lake.database.exclusive(spark, purpose) as source:
             taken = lake.lake.snapshot(LocalCompute(spark), reference, source.options())
+        for note in taken.report.notes:
+            context.log.warning("%s", note)
         if not taken.report.written:
             context.log.info("version %s is unchanged", taken.version.version)
         return dg.MaterializeResult(
@@ -35,6 +37,7 @@ def reference_asset(table: Table, reference: Reference) -> dg.AssetsDefinition:
                 "dagster/uri": taken.version.directory,
                 "version": taken.version.version,
                 "changed": taken.report.written,
+                "notes": "; ".join(taken.report.notes) or "none",
             },
             data_version=dg.DataVersion(taken.version.version),
         )

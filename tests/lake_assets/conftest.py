@@ -13,7 +13,10 @@ import pytest
 
 from lake_assets.resources import lake_resources
 from resources.settings import load_settings
+from tests.servers.fixtures import mariadb
 from tests.workshop import Workshop
+
+__all__ = ["mariadb"]
 
 _NUMBERS = itertools.count()
 

@@ -25,7 +25,7 @@ def commands_of_lake() -> set[str]:
     return {
         each.name or (each.callback.__name__ if each.callback else "")
         for each in app.registered_commands
-    }
+    } | {str(each.name) for each in app.registered_groups}
 
 
 def test_the_reference_of_the_declaration_is_up_to_date() -> None:

@@ -15,6 +15,9 @@ from pyspark.sql import SparkSession
 
 from resources.database import JdbcSource
 from resources.errors import DatabaseError, DatabaseUnreachable, LoginRefused
+from resources.mysql import MySqlDatabase
+from resources.mysql_login import SecretLogin
+from resources.mysql_settings import MySqlSettings
 from spark import mysql_ranges as spark_mysql_ranges
 from spark import snapshot as spark_snapshot
 from spark.contract import Column
@@ -48,7 +51,7 @@ def sql(mariadb: MariaDb, schema: str) -> Sql:
 KEYS = {
     "integers": ("BIGINT UNSIGNED", "id", "18446744073709551615 - seq * seq"),
     "skewed integers": ("INT", "id", "IF(seq < 990, seq, seq * 2000000)"),
-    "negative decimals": ("DECIMAL(30,10)", "id", "(seq - 500) / 3"),
+    "negative decimals": ("DECIMAL(30,10)", "id", "(CAST(seq AS SIGNED) - 500) / 3"),
     "days": ("DATE", "id", "DATE('2000-01-01') + INTERVAL seq DAY"),
     "moments": ("DATETIME(6)", "id", "TIMESTAMP('2000-01-01') + INTERVAL seq * 7 MICROSECOND"),
     "texts in any case": (
@@ -330,6 +333,48 @@ def kill_once_reading(server: MariaDb) -> None:
     while server.run(asked) == [["0"]]:
         pass
     server.kill()
+
+
+# --- rotation ---
+
+
+class OneSecret:
+    """A secret of which only the content matters; Secrets Manager itself is tested elsewhere."""
+
+    def __init__(self, *passwords: str) -> None:
+        self.passwords, self.calls = list(passwords), 0
+
+    def get_secret_value(self, **_: str) -> dict[str, str]:
+        password = self.passwords[min(self.calls, len(self.passwords) - 1)]
+        self.calls += 1
+        return {"SecretString": f'{{"username": "rotated", "password": "{password}"}}'}
+
+
+def test_a_rotated_password_is_fetched_again_once(
+    spark: SparkSession, mariadb: MariaDb, schema: str, sql: Sql
+) -> None:
+    sql(
+        "CREATE OR REPLACE USER rotated@'%' IDENTIFIED BY 'first';"
+        " GRANT SELECT ON *.* TO rotated@'%'"
+    )
+    settings = MySqlSettings("localhost", mariadb.port, schema, ca=mariadb.ca, secret="s")
+    secret, stale = OneSecret("first", "second"), OneSecret("first")
+    source = MySqlDatabase(settings, SecretLogin(lambda: secret, "s"))  # type: ignore[arg-type,return-value]
+    left_behind = MySqlDatabase(settings, SecretLogin(lambda: stale, "s"))  # type: ignore[arg-type,return-value]
+    for each in (source, left_behind):
+        with each.exclusive(spark, "the first attempt"):
+            pass
+
+    sql("ALTER USER rotated@'%' IDENTIFIED BY 'second'")
+    with source.exclusive(spark, "the second attempt") as address:
+        assert address.properties["password"] == "second"
+    with (
+        pytest.raises(LoginRefused, match="Is the password in secret s") as refused,
+        left_behind.exclusive(spark, "the second attempt"),
+    ):
+        pass
+
+    assert (secret.calls, stale.calls, refused.value.retryable) == (2, 2, False)
 
 
 # --- secrecy ---
