@@ -30,7 +30,8 @@ ui: setup ## Open Dagster on the project, at http://127.0.0.1:3000 (PORT=...)
 	@export DAGSTER_HOME="$(DAGSTER_HOME)"; $(RUN) -m dagster dev --host 127.0.0.1 --port $(PORT)
 
 .PHONY: test
-test: setup ## Run the tests (ARGS=... goes to pytest)
+test: ## Set up with MariaDB for the tests and run them (ARGS=... goes to pytest)
+	@bash scripts/setup.sh tests
 	@$(RUN) -m pytest $(ARGS)
 
 .PHONY: check

@@ -17,7 +17,6 @@ from pyspark.sql import SparkSession
 from benchmarks import datasets
 from resources.compute.local import LocalCompute, local_spark_config
 from resources.database import Patience
-from resources.mysql_settings import spark_config_for
 from resources.settings import load_settings
 from resources.source_database import Database, open_database
 from spark.contract import Column, Contract
@@ -71,9 +70,9 @@ def _fill(server: MariaDb, rows: int) -> None:
 
 
 def _session(address: str) -> SparkSession:
-    settings = load_settings({"LAKE_ROOT": str(datasets.home())})
+    settings = replace(load_settings({"LAKE_ROOT": str(datasets.home())}), database=address)
     builder = SparkSession.builder
-    for name, value in (local_spark_config(settings) | spark_config_for(address)).items():
+    for name, value in local_spark_config(settings).items():
         builder = builder.config(name, value)
     return builder.getOrCreate()
 

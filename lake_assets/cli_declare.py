@@ -32,13 +32,12 @@ def reference(
 
     from resources.compute.local import local_spark_config  # noqa: PLC0415 imports Spark
     from resources.describe_mysql import describe_table  # noqa: PLC0415 imports Spark
-    from resources.mysql_settings import spark_config_for  # noqa: PLC0415 only here
     from resources.source_database import lake_database  # noqa: PLC0415 imports Spark
 
     settings = load_settings()
     database = lake_database(settings)
     builder = SparkSession.builder
-    for name, value in (local_spark_config(settings) | spark_config_for(settings.database)).items():
+    for name, value in local_spark_config(settings).items():
         builder = builder.config(name, value)
     spark = builder.getOrCreate()
     with database.exclusive(spark, f"the description of {table}") as source:

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes .venv from requirements.lock and finds a Java for Spark. Quick when nothing has changed.
+# Makes .venv from requirements.lock and finds a Java for Spark; with the argument `tests` also
+# MariaDB. Quick when nothing has changed.
 #
 # What the machine lacks (Python's venv module, Java) is installed with apt-get where that is
 # allowed: as root or with passwordless sudo, unless LAKE_NO_APT is set. Otherwise the message
@@ -177,6 +178,30 @@ find_java() {
     say "Using the Java in $home for make's commands; elsewhere: export JAVA_HOME=$home"
 }
 
+# --- MariaDB, for `make test` only ---
+
+find_mariadb() {
+    if PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v mariadbd >/dev/null 2>&1; then return; fi
+    # The tests start a private server: Debian's own is not to run, nor to start with the machine.
+    if may_install && without_services install_first_of mariadb-server; then return; fi
+    say "The tests of MySQL are skipped for want of a server; Debian: apt-get install mariadb-server"
+}
+
+# Runs a command while services that packages bring are kept from starting.
+without_services() {
+    local policy=/usr/sbin/policy-rc.d result=0
+    if [ -e $policy ]; then "$@"; return; fi
+    printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+    as_root chmod +x $policy
+    "$@" || result=$?
+    as_root rm -f $policy
+    if command -v systemctl >/dev/null 2>&1; then
+        as_root systemctl disable --quiet mariadb >/dev/null 2>&1 || true
+    fi
+    return $result
+}
+
 make_environment
 install_requirements
 find_java
+if [ "${1:-}" = tests ]; then find_mariadb; fi
