@@ -12,6 +12,7 @@ import os
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
 from lake_assets.resources import lake_resources
@@ -19,7 +20,7 @@ from resources.source_database import embedded
 from resources.storage import Storage
 from tests.end_to_end.conftest import DECLARATION, RADIO
 from tests.resources.keys import AWKWARD_KEYS
-from tests.workshop import Workshop
+from tests.workshop import Row, Workshop
 
 AWKWARD_PREFIX = "[t] #%20 {a,b}*?/attempt=1"
 
@@ -44,10 +45,23 @@ def main(folder: Path, first: str, last: str) -> None:
         told["rows"] = workshop.query(
             "SELECT play_id, station, track_id, song, track_name, dt, hour FROM radio"
         )
+        told["quarantined"] = [
+            (row["document"], row["source_object"]) for row in quarantined(workshop.lake.storage)
+        ]
         told["one_hour"] = workshop.query(
             f"SELECT count(*) AS n FROM radio WHERE hour = '{last[-2:]}'"
         )
     print(json.dumps(told), flush=True)
+
+
+def quarantined(storage: Storage) -> list[Row]:
+    """Everything that lies in quarantine."""
+    rows: list[Row] = []
+    for info in storage.list("quarantine/"):
+        if info.key.endswith(".parquet"):
+            with storage.open_input(info.key) as file:
+                rows += pq.read_table(file).to_pylist()
+    return rows
 
 
 def awkward(spark: SparkSession, storage: Storage) -> list[str]:
