@@ -1,4 +1,4 @@
-"""The radio data with everything but the catalog's pointers on S3, through Spark's S3A connector."""
+"""The radio data on S3, through Spark's S3A connector, published in the Glue Data Catalog."""
 
 from __future__ import annotations
 
@@ -33,11 +33,12 @@ class Done:
     lake: S3Storage
     raw: S3Storage
     told: dict[str, Any]
+    locations: dict[str, str]
 
 
 @pytest.fixture(scope="module")
 def done(radio: Path, moto_url: str, tmp_path_factory: pytest.TempPathFactory) -> Done:
-    aws = AwsSettings(region="us-east-1", endpoints={"s3": moto_url})
+    aws = AwsSettings(region="us-east-1", endpoints={"s3": moto_url, "glue": moto_url})
     keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in keys.items():
@@ -57,11 +58,18 @@ def done(radio: Path, moto_url: str, tmp_path_factory: pytest.TempPathFactory) -
                 "LAKE_ROOT": lake.root,
                 "LAKE_RAW_ROOT": raw.root,
                 "LAKE_S3_ENDPOINT": moto_url,
+                "LAKE_CATALOG": "glue",
+                "LAKE_GLUE_ENDPOINT": moto_url,
                 "LAKE_AWS_REGION": "us-east-1",
             },
         )
         lake.exists("a")  # the clients keep the credentials that they were made with
-    return Done(lake, raw, told)
+        found = aws_client(aws, "glue").get_partitions(DatabaseName="lake", TableName="radio")
+    locations = {
+        "-".join(each["Values"]): each["StorageDescriptor"]["Location"]
+        for each in found["Partitions"]
+    }
+    return Done(lake, raw, told, locations)
 
 
 def run(folder: Path, variables: dict[str, str]) -> dict[str, Any]:
@@ -98,6 +106,16 @@ def test_hours_on_s3_are_published_and_read_back(done: Done, radio: Path) -> Non
     assert sorted(read, key=str) == sorted(plays, key=str)
     assert sum(row["track_name"] is not None for row in done.told["rows"]) > 0.9 * len(plays)
     assert done.told["one_hour"] == [{"n": len(plays_of(radio, HOURS[-1]))}]
+
+
+@pytest.mark.slow
+def test_glue_points_at_the_files_of_one_attempt(done: Done) -> None:
+    assert sorted(done.locations) == sorted(HOURS)
+    for hour, location in done.locations.items():
+        below = location.removeprefix(f"{done.lake.root}/").rstrip("/")
+        keys = [info.key for info in done.lake.list(f"{below}/")]
+        assert f"dt={hour[:10]}/hour={hour[11:]}" in below
+        assert any(key.endswith(".parquet") for key in keys)
 
 
 @pytest.mark.slow
