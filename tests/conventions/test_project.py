@@ -104,8 +104,12 @@ def test_dagster_finds_the_same_definitions_by_every_way() -> None:
     module = PYPROJECT["tool"]["dagster"]["module_name"]
     workspace = yaml.safe_load((ROOT / "workspace.yaml").read_text(encoding="utf-8"))
 
-    assert workspace["load_from"] == [{"python_module": module}]
-    assert PYPROJECT["tool"]["dg"]["project"]["code_location_target_module"] == module
+    name = PYPROJECT["tool"]["dagster"]["code_location_name"]
+    dg_project = PYPROJECT["tool"]["dg"]["project"]
+    loaded = {"module_name": module, "location_name": name}
+    assert workspace["load_from"] == [{"python_module": loaded}]
+    assert dg_project["code_location_target_module"] == module
+    assert dg_project["code_location_name"] == name
 
 
 def test_make_lists_its_commands() -> None:
