@@ -26,6 +26,12 @@ class StorageUnavailable(StorageError):
     retryable = True
 
 
+class RawChanged(StorageError):
+    """Raw objects that were replaced or deleted while they were read; running again can help."""
+
+    retryable = True
+
+
 class AlreadyThere(StorageError):
     """A key that was to be written only if absent, and is present."""
 

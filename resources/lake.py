@@ -24,7 +24,7 @@ from resources.catalog.opening import open_catalog
 from resources.catalog.query import connect
 from resources.compute.base import Compute
 from resources.errors import CatalogError, StorageError
-from resources.raw import RawPartition, list_raw, raw_objects, separator
+from resources.raw import RawPartition, list_raw, raw_objects, require_unchanged, separator
 from resources.references import (
     ReferenceVersion,
     current_version,
@@ -93,7 +93,8 @@ class Lake:
     def refine(self, compute: Compute, table: Table, keys: Sequence[str]) -> list[Refined]:
         """Refine partitions into one attempt, audit each and record the verdicts.
 
-        Raises `StorageError` when a reference has never been materialized.
+        Raises `StorageError` when a reference has never been materialized, and `RawChanged` when
+        raw objects were replaced or deleted meanwhile; no verdict is recorded then.
         """
         now = datetime.now(UTC)
         attempt = new_attempt_id(now)
@@ -101,6 +102,7 @@ class Lake:
         references = {join.reference.name: self.reference(join.reference) for join in table.joins}
         spec = self._refine_spec(table, attempt, raw, references)
         report = compute.refine(spec)
+        require_unchanged(raw, self.raw(table, keys))
         inputs = {name: version.version for name, version in references.items()}
         inputs["code"] = table.code_version
         return [

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from resources.errors import RawChanged
 from resources.storage import ObjectInfo, Storage, fingerprint
 from resources.table import Table
 from spark.compression import decompress
@@ -60,6 +61,26 @@ def list_raw(storage: Storage, table: Table, keys: Iterable[str]) -> list[RawPar
             (ignored if hidden or each.key.endswith("/") else objects).append(each)
         found.append(RawPartition(key, tuple(objects), tuple(ignored)))
     return found
+
+
+def require_unchanged(before: Sequence[RawPartition], after: Sequence[RawPartition]) -> None:
+    """Raise `RawChanged` if an object of `before` is another one, or none, in `after`.
+
+    Objects that came meanwhile are no matter: whoever lists next finds them.
+    """
+    now = {info.key: info for each in after for info in (*each.objects, *each.ignored)}
+    changed = [
+        f"{info.key} ({'replaced' if info.key in now else 'deleted'})"
+        for each in before
+        for info in each.objects
+        if info.key not in now or now[info.key].etag != info.etag
+    ]
+    if changed:
+        raise RawChanged(
+            f"{len(changed):,} raw objects changed while they were read, first of all "
+            f"{', '.join(changed[:3])}. The rows could be of both versions, so that nothing was "
+            "recorded: run the partitions again."
+        )
 
 
 def raw_objects(storage: Storage, partition: RawPartition) -> tuple[RawObject, ...]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from resources.attempts import all_verdicts, newest
-from resources.errors import AuditFailed, CatalogError, StorageError
+from resources.errors import AuditFailed, CatalogError, RawChanged, StorageError
 from resources.lake import Refined
 from spark.errors import LedgerImbalance
 from spark.job import RefineReport
@@ -77,6 +79,43 @@ def test_a_refine_before_the_reference_is_refused_with_what_to_do(tmp_path: Path
 
     with pytest.raises(StorageError, match=r"reference/songs has never been materialized.*first"):
         refine(workshop, PyArrowCompute(), FIVE)
+
+
+@dataclass(frozen=True)
+class Meanwhile(PyArrowCompute):
+    """An engine during whose work something happens to the raw objects."""
+
+    happens: Callable[[], object] = lambda: None
+
+    def refine(self, spec: RefineSpec) -> RefineReport:
+        self.happens()
+        return super().refine(spec)
+
+
+@pytest.mark.parametrize("happens", ["replaced", "deleted"])
+def test_a_raw_object_that_changes_while_it_is_read_fails_the_attempt(
+    workshop: Workshop, happens: str
+) -> None:
+    path = workshop.deliver("2024/05/01/05", "a.json", '{"play_id": "alpha"}')
+    change = path.unlink if happens == "deleted" else lambda: path.write_text("{}")
+
+    with pytest.raises(RawChanged, match=rf"a\.json \({happens}\)") as caught:
+        refine(workshop, Meanwhile({FIVE: [ALPHA]}, happens=change), FIVE)
+
+    assert caught.value.retryable
+    assert newest(workshop.lake.storage, "plays", FIVE) is None
+
+
+def test_a_raw_object_that_comes_meanwhile_is_for_the_next_attempt(workshop: Workshop) -> None:
+    workshop.deliver("2024/05/01/05", "a.json", '{"play_id": "alpha"}')
+
+    def late() -> None:
+        workshop.deliver("2024/05/01/05", "b.json", '{"play_id": "beta"}')
+
+    (done,) = refine(workshop, Meanwhile({FIVE: [ALPHA]}, happens=late), FIVE)
+
+    assert len(done.raw.objects) == 1
+    assert workshop.lake.raw(workshop.table, [FIVE])[0].fingerprint != done.raw.fingerprint
 
 
 def test_an_engine_that_fails_leaves_no_verdict(workshop: Workshop) -> None:
