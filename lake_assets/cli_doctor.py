@@ -24,7 +24,7 @@ def doctor(
     """Try each connection and permission that the settings need, and say what is missing."""
     from lake_assets.declared import declared_tables  # noqa: PLC0415 imports Dagster
     from resources.doctor.base import Check, Secrets, State, examine  # noqa: PLC0415 only here
-    from resources.doctor.lake import examine_lake  # noqa: PLC0415 imports Spark
+    from resources.doctor.lake import Declared, examine_lake  # noqa: PLC0415 imports Spark
 
     tables: list[Table] = []
 
@@ -34,7 +34,7 @@ def doctor(
 
     declarations = Check("declarations", "load them", load)
     found = list(examine([declarations], Secrets.of(os.environ)))
-    found += examine_lake(os.environ, tables, with_spark=spark)
+    found += examine_lake(os.environ, Declared.by(tables), with_spark=spark)
     print_table(
         ["what", "tried", "result", "found"],
         [

@@ -13,7 +13,6 @@ from resources.compute.local import local_spark_config
 from resources.doctor.base import Check, NotTried
 from resources.errors import SettingsError
 from resources.settings import Settings
-from spark.errors import SPARK_FAILURES
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -89,6 +88,8 @@ class Session:
     def _start(self) -> str:
         if not self._may_start:
             raise NotTried("it takes a JVM: add --spark")
+        from py4j.protocol import Py4JError  # noqa: PLC0415 only here
+        from pyspark.errors import PySparkException  # noqa: PLC0415 slow to import
         from pyspark.sql import SparkSession  # noqa: PLC0415 slow to import
 
         config = local_spark_config(self._settings)
@@ -98,7 +99,7 @@ class Session:
         packages = config.get("spark.jars.packages", "")
         try:
             self._spark = builder.getOrCreate()
-        except (*SPARK_FAILURES, RuntimeError, OSError) as error:
+        except (PySparkException, Py4JError, RuntimeError, OSError) as error:
             self._has_failed = True
             raise SettingsError(
                 f"Expected Spark to start{f' with {packages}' if packages else ''}, found: "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from resources.doctor.accounts import catalog_checks, identity_checks
 from resources.doctor.base import Check, Finding, Secrets, examine
@@ -11,16 +12,30 @@ from resources.doctor.places import raw_checks, root_checks
 from resources.doctor.source import Source
 from resources.settings import Settings, load_settings
 from resources.storage import open_storage
-from resources.table import Table
+from resources.table import Reference, Table
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What the declarations name: prefixes of raw objects, and tables of the database."""
+
+    prefixes: Sequence[str] = ()
+    references: Sequence[Reference] = ()
+
+    @classmethod
+    def by(cls, tables: Sequence[Table]) -> Declared:
+        """What these tables name."""
+        joined = {join.reference.name: join.reference for each in tables for join in each.joins}
+        return cls(sorted({each.raw.prefix for each in tables}), list(joined.values()))
 
 
 def examine_lake(
-    environment: Mapping[str, str], tables: Sequence[Table], *, with_spark: bool
+    environment: Mapping[str, str], declared: Declared, *, with_spark: bool
 ) -> Iterator[Finding]:
     """Try everything that the settings in `environment` name; nothing is raised.
 
-    `tables` say which raw objects and references to look at. With `with_spark` a session is
-    started, which is how a server's login and the references are tried.
+    With `with_spark` a session is started, which is how a server's login and the references are
+    tried.
     """
     secrets = Secrets.of(environment)
     loaded: list[Settings] = []
@@ -32,26 +47,18 @@ def examine_lake(
     yield from examine([Check("settings", "read the variables", load)], secrets)
     yield from examine(java_checks(environment), secrets)
     for settings in loaded:
-        yield from examine(_checks(settings, environment, tables, secrets, with_spark), secrets)
+        session = Session(settings, may_start=with_spark)
+        source = Source(settings, environment, declared.references, session, secrets)
+        yield from examine(_checks(settings, declared, source), secrets)
 
 
-def _checks(
-    settings: Settings,
-    environment: Mapping[str, str],
-    tables: Sequence[Table],
-    secrets: Secrets,
-    with_spark: bool,  # noqa: FBT001 - private, and passed on
-) -> list[Check]:
-    session = Session(settings, may_start=with_spark)
+def _checks(settings: Settings, declared: Declared, source: Source) -> list[Check]:
     root = open_storage(settings.root, settings.aws)
-    raw = open_storage(settings.raw_root, settings.aws)
-    references = {join.reference.name: join.reference for table in tables for join in table.joins}
-    source = Source(settings, environment, list(references.values()), session, secrets)
     return [
-        *session.checks(),
+        *source.session.checks(),
         *identity_checks(settings),
         *root_checks(root),
-        *raw_checks(raw, sorted({table.raw.prefix for table in tables})),
+        *raw_checks(open_storage(settings.raw_root, settings.aws), declared.prefixes),
         *catalog_checks(settings, root),
         *source.checks(),
     ]

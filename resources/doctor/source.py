@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +54,8 @@ class Source:
     references: Sequence[Reference]
     session: Session
     secrets: Secrets
+    #: Added to once the database let us in, where that is tried.
+    entered: list[str] = field(default_factory=list)
 
     def checks(self) -> list[Check]:
         """The embedded database's folder or the server, then each reference."""
@@ -66,7 +68,9 @@ class Source:
             first = [
                 Check("database", f"reach {mysql.host}:{mysql.port}", server.reach),
                 Check("database", "get the login", server.login),
-                Check("database", f"log in with TLS {mysql.tls!r}, select 1", server.select),
+                Check(
+                    "database", f"log in with TLS {mysql.tls!r}, SELECT VERSION()", server.select
+                ),
                 Check("database", "look for more than SELECT in its grants", server.grants),
             ]
         return [*first, *(self._reference_check(each) for each in self.references)]
@@ -81,6 +85,14 @@ class Source:
             lambda: aws_client(self.settings.aws, "rds"),
         )
 
+    def need_way_in(self) -> None:
+        """Raise `NotTried` without a database, or where the login was refused already."""
+        address = self.settings.database
+        if "://" not in address and not Path(address).is_dir():
+            raise NotTried("there is no embedded database yet")
+        if "://" in address and not self.entered:
+            raise NotTried("the login did not succeed")
+
     def _reference_check(self, reference: Reference) -> Check:
         return Check(
             "database", f"read a row of {reference.table}", lambda: self._reference(reference)
@@ -89,8 +101,7 @@ class Source:
     def _reference(self, reference: Reference) -> str:
         """The declared columns of one row, as a snapshot reads them."""
         spark = self.session.get()
-        if not _is_there(self):
-            raise NotTried("there is no embedded database yet")
+        self.need_way_in()
         with self.open().exclusive(spark, f"lake doctor, reference {reference.name}") as source:
             spec = SnapshotSpec(
                 reference.name, reference.table, reference.key, reference.contract,
@@ -136,11 +147,14 @@ class _Server:
     def select(self) -> str:
         spark = self.source.session.get()
         with self.source.open().exclusive(spark, "lake doctor") as source:
-            row = query(spark, source.options(), "SELECT CAST(VERSION() AS CHAR) AS v, 1 AS one")
-            return f"server {row.collect()[0]['v']}"
+            sql = "SELECT CAST(VERSION() AS CHAR) AS version"
+            [row] = query(spark, source.options(), sql).collect()
+        self.source.entered.append(self.settings.place)
+        return f"server {row['version']}"
 
     def grants(self) -> str:
         spark = self.source.session.get()
+        self.source.need_way_in()
         with self.source.open().exclusive(spark, "lake doctor") as source:
             rows = query(spark, source.options(), _GRANTED).collect()
         may = sorted(row["privilege"] for row in rows if _is_writing(row["privilege"]))
@@ -155,12 +169,6 @@ class _Server:
 
 def _is_writing(privilege: str) -> bool:
     return privilege.upper().replace(" ", "~") in _WRITING
-
-
-def _is_there(source: Source) -> bool:
-    """Whether there is a database to look into: a server, or a folder."""
-    address = source.settings.database
-    return "://" in address or Path(address).is_dir()
 
 
 def _lock(folder: Path, references: Sequence[Reference]) -> str:
