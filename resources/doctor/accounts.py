@@ -14,6 +14,7 @@ from resources.catalog.glue_errors import NotThere, Refusal
 from resources.catalog.opening import open_catalog
 from resources.doctor.base import Check, Doubt, NotTried
 from resources.errors import CatalogError, CatalogUnavailable, SettingsError
+from resources.mysql_settings import MySqlSettings
 from resources.settings import Settings
 from resources.storage import Storage, open_storage
 
@@ -26,10 +27,11 @@ _UNPROVEN = (
 )
 
 
-def identity_checks(settings: Settings) -> list[Check]:
+def identity_checks(settings: Settings, mysql: MySqlSettings | None) -> list[Check]:
     """Whose credentials are used; nothing where nothing is on AWS."""
-    if not settings.is_on_s3 and settings.catalog != "glue":
-        return []
+    logs_in_by_aws = mysql is not None and (mysql.iam or bool(mysql.secret))
+    if not settings.is_on_s3 and not logs_in_by_aws:
+        return []  # Glue is only for a lake on S3
     return [Check("aws", "ask who we are (sts:GetCallerIdentity)", lambda: _identity(settings))]
 
 

@@ -72,20 +72,21 @@ class Session:
 
     def checks(self) -> list[Check]:
         """Start it."""
-        return [Check("spark", "start a session, with the packages it needs", self._start)]
+        return [Check("spark", "start a session, with the packages it needs", self._try)]
 
     def get(self) -> SparkSession:
         """The session; raises `NotTried` where there is to be none, or it did not start."""
-        if not self._may_start:
-            raise NotTried("it takes a JVM: add --spark")
         if self._has_failed:
             raise NotTried("Spark did not start")
         if self._spark is None:
-            self._start()
-        assert self._spark is not None  # noqa: S101 - or it raised
+            self._spark = self._started()
         return self._spark
 
-    def _start(self) -> str:
+    def _try(self) -> str:
+        self.get()
+        return local_spark_config(self._settings).get("spark.jars.packages", "")
+
+    def _started(self) -> SparkSession:
         if not self._may_start:
             raise NotTried("it takes a JVM: add --spark")
         from py4j.protocol import Py4JError  # noqa: PLC0415 only here
@@ -98,7 +99,7 @@ class Session:
             builder = builder.config(name, value)
         packages = config.get("spark.jars.packages", "")
         try:
-            self._spark = builder.getOrCreate()
+            return builder.getOrCreate()
         except (PySparkException, Py4JError, RuntimeError, OSError) as error:
             self._has_failed = True
             raise SettingsError(
@@ -107,4 +108,3 @@ class Session:
                 "without a network to Maven Central, name a mirror in `spark.jars.ivySettings` or "
                 "copy ~/.ivy2.5.2 from a machine that has the packages."
             ) from error
-        return packages

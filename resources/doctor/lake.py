@@ -56,7 +56,7 @@ def _checks(settings: Settings, declared: Declared, source: Source) -> list[Chec
     root = open_storage(settings.root, settings.aws)
     return [
         *source.session.checks(),
-        *identity_checks(settings),
+        *identity_checks(settings, source.mysql),
         *root_checks(root),
         *raw_checks(open_storage(settings.raw_root, settings.aws), declared.prefixes),
         *catalog_checks(settings, root),

@@ -40,12 +40,16 @@ def root_checks(storage: Storage) -> list[Check]:
 
 
 def raw_checks(storage: Storage, prefixes: Sequence[str]) -> list[Check]:
-    """List the raw objects below each prefix, and read the first bytes of one of each."""
+    """List the raw objects below each prefix, and read the first bytes of one of each.
+
+    Without any prefix, as where no declaration can be loaded, the root itself is looked at.
+    """
     checks = []
-    for prefix in prefixes:
-        probe = _RawProbe(storage, f"{prefix.strip('/')}/")
-        checks.append(Check("raw root", f"list {storage.root}/{prefix}", probe.list))
-        checks.append(Check("raw root", f"read an object of {prefix}", probe.read))
+    for prefix in prefixes or [""]:
+        place = f"{storage.root}/{prefix}".rstrip("/")
+        probe = _RawProbe(storage, f"{prefix.strip('/')}/" if prefix else "")
+        checks.append(Check("raw root", f"list {place}", probe.list))
+        checks.append(Check("raw root", f"read an object of {prefix or 'it'}", probe.read))
     return checks
 
 

@@ -57,9 +57,14 @@ class Source:
     #: Added to once the database let us in, where that is tried.
     entered: list[str] = field(default_factory=list)
 
+    @property
+    def mysql(self) -> MySqlSettings | None:
+        """The server, or None for the embedded database."""
+        return database_settings({**self.environment, "LAKE_DATABASE": self.settings.database})
+
     def checks(self) -> list[Check]:
         """The embedded database's folder or the server, then each reference."""
-        mysql = database_settings({**self.environment, "LAKE_DATABASE": self.settings.database})
+        mysql = self.mysql
         if mysql is None:
             folder = Path(self.settings.database)
             first = [Check("database", f"lock {folder}", lambda: _lock(folder, self.references))]

@@ -250,9 +250,7 @@ def test_glue_is_read_and_what_only_publishing_proves_is_said(ask: Ask) -> None:
     denied = ask(*POLICY, LAKE_CATALOG="glue", LAKE_GLUE_DATABASE="nowhere")
 
     assert states(missing, "catalog") == ["warning", "ok", "not tried"]
-    assert "glue:CreateDatabase on arn:aws:glue:us-east-1:<account>:database/nowhere" in said(
-        missing
-    )
+    assert "needs glue:CreateDatabase on arn:aws:glue:us-east-1:<account>:catalog" in said(missing)
     assert "proven only by publishing" in said(missing)
     assert states(denied, "catalog") == ["failed", "failed", "not tried"]
     assert "Allow glue:GetTables on" in said(denied)
