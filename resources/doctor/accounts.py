@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from resources.aws import aws_client
 from resources.aws_errors import AWS_FAILURES, refusal
-from resources.catalog.glue_errors import NotThere, Refusal
+from resources.catalog.glue_errors import DENIED, NotThere, Refusal
 from resources.catalog.opening import open_catalog
 from resources.doctor.base import Check, Doubt, NotTried
 from resources.errors import CatalogError, CatalogUnavailable, SettingsError
@@ -76,6 +76,10 @@ def _glue_database(settings: Settings) -> str:
                 f"Glue has no database {name!r}. The first publication makes it and needs "
                 f"glue:CreateDatabase on {_arn(client)}:catalog and {_arn(client)}:database/{name}; "
                 "that is not tried here. Or make it yourself, or correct LAKE_GLUE_DATABASE."
+            ) from error
+        if error.response["Error"]["Code"] in DENIED:
+            raise Doubt(
+                f"{refused} Publishing does without, where the database is there."
             ) from error
         raise refused from error
     except AWS_FAILURES as error:

@@ -104,7 +104,7 @@ class Session:
             self._has_failed = True
             raise SettingsError(
                 f"Expected Spark to start{f' with {packages}' if packages else ''}, found: "
-                f"{str(error).strip().partition(chr(10))[0][:300]}. What it wrote above says why: "
+                f"{str(error).strip().partition(chr(10))[0][:300].rstrip('.')}. What it wrote above says why: "
                 "without a network to Maven Central, name a mirror in `spark.jars.ivySettings` or "
                 "copy ~/.ivy2.5.2 from a machine that has the packages."
             ) from error

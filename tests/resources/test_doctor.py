@@ -6,10 +6,13 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from pyspark.sql import SparkSession
 
+from resources.aws import AwsSettings
+from resources.database import DerbyDatabase, Patience, exclusive_lock
 from resources.doctor.base import Check, Doubt, Finding, NotTried, Secrets, State, examine
 from resources.doctor.engine import java
 from resources.doctor.lake import Declared, examine_lake
@@ -18,11 +21,16 @@ from resources.errors import SettingsError, StorageError, StorageUnavailable
 from resources.storage import FolderStorage, S3Storage
 from resources.table import Reference
 from spark.contract import Column, Contract
+from tests.servers.glue import Calls, glue_client, refusing
 from tests.servers.mariadb import READER_PASSWORD, MariaDb
 from tests.servers.users import check_permissions_after, user_with
 
+if TYPE_CHECKING:
+    from types_boto3_glue import GlueClient
+
 CANARY = "c4nary-in-the-m1ne"
 _EVERYWHERE = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
+SONGS = Reference("songs", "songs", ("id",), Contract((Column("id", "int", nullable=False),)))
 Findings = dict[tuple[str, str], Finding]
 
 
@@ -246,19 +254,59 @@ def test_a_key_that_the_server_ignores_is_seen(s3_lake: S3Storage, ask: Ask) -> 
 
 def test_glue_is_read_and_what_only_publishing_proves_is_said(ask: Ask) -> None:
     reads = ("glue:GetDatabase", "glue:GetTables")
-    missing = ask(*POLICY, *reads, LAKE_CATALOG="glue", LAKE_GLUE_DATABASE="nowhere")
-    denied = ask(*POLICY, LAKE_CATALOG="glue", LAKE_GLUE_DATABASE="nowhere")
 
-    assert states(missing, "catalog") == ["warning", "ok", "not tried"]
-    assert "needs glue:CreateDatabase on arn:aws:glue:us-east-1:<account>:catalog" in said(missing)
-    assert "proven only by publishing" in said(missing)
-    assert states(denied, "catalog") == ["failed", "failed", "not tried"]
-    assert "Allow glue:GetTables on" in said(denied)
+    found = ask(*POLICY, *reads, LAKE_CATALOG="glue", LAKE_GLUE_DATABASE="nowhere")
+
+    assert states(found, "catalog") == ["warning", "ok", "not tried"]
+    assert "needs glue:CreateDatabase on arn:aws:glue:us-east-1:<account>:catalog" in said(found)
+    assert "proven only by publishing" in said(found)
+
+
+def test_what_glue_does_not_allow_is_named(
+    ask: Ask, moto_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denying(_: AwsSettings, service: str) -> GlueClient:
+        if service != "glue":
+            raise SettingsError("only Glue is asked here")
+        client = glue_client(moto_url)
+        calls = Calls(client)
+        for action in ("GetDatabase", "GetTables"):
+            calls.answer(action, refusing("AccessDeniedException", "not authorized"))
+        return client
+
+    monkeypatch.setattr("resources.doctor.accounts.aws_client", denying)
+    monkeypatch.setattr("resources.catalog.opening.aws_client", denying)
+
+    found = ask(*POLICY, LAKE_CATALOG="glue")
+
+    assert states(found, "catalog") == ["warning", "failed", "not tried"]
+    assert "Allow glue:GetDatabase on arn:aws:glue:eu-west-1:<account>:catalog" in said(found)
+    assert "Allow glue:GetTables on" in found["catalog", "list its tables"].said
+
+
+# --- the embedded database ---
+
+
+def test_references_are_read_of_the_embedded_database_and_others_use_is_seen(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resources.doctor.engine.local_spark_config", lambda _: {})
+    songs = spark.createDataFrame([(1,)], "id int")
+    DerbyDatabase(tmp_path / "database").load_table(spark, "songs", songs, ["id"])
+    environment = {**_EVERYWHERE, "LAKE_ROOT": str(tmp_path)}
+    declared = Declared([], [SONGS, replace(SONGS, name="plays", table="plays")])
+
+    found = by_name(examine_lake(environment, declared, with_spark=True))
+    with exclusive_lock(tmp_path / "database.lock", "another run", Patience(0)):
+        used = by_name(examine_lake(environment, declared, with_spark=False))
+
+    assert states(found, "database") == ["ok", "ok", "failed"], said(found)
+    assert "PLAYS" in found["database", "read a row of plays"].said
+    assert states(used, "database") == ["warning", "not tried", "not tried"]
+    assert "for another run" in said(used)
 
 
 # --- a server ---
-
-SONGS = Reference("songs", "songs", ("id",), Contract((Column("id", "int", nullable=False),)))
 
 
 def at_server(
