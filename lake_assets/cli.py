@@ -1,12 +1,12 @@
 """The command `lake`: what people do with tables outside the UI.
 
-Dagster takes seconds to import, so only the command that materializes does.
+Dagster takes seconds to import, so only the commands that need the declarations do.
 """
 
-from lake_assets import cli_change, cli_declare, cli_look
+from lake_assets import cli_change, cli_declare, cli_doctor, cli_look
 from lake_assets.cli_app import app
 
-__all__ = ["app", "cli_change", "cli_declare", "cli_look"]
+__all__ = ["app", "cli_change", "cli_declare", "cli_doctor", "cli_look"]
 
 if __name__ == "__main__":
     app()

@@ -224,7 +224,8 @@ class S3Storage:
         except ClientError as error:
             if error.response["Error"]["Code"] not in ("PreconditionFailed", "412"):
                 raise
-            found = self.client.head_object(**where, **self._payer)
+            with self._asking("look for", key, "s3:GetObject"):
+                found = self.client.head_object(**where, **self._payer)
             if found["Metadata"].get(_WRITER) != writer:
                 raise AlreadyThere(
                     f"Expected no object {key!r} in {self.root}; there is one, left as it is."

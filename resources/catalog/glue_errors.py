@@ -30,7 +30,8 @@ _REMEDIES = {
     "ResourceNumberLimitExceededException": "A quota of Glue is reached: raise it in Service "
     "Quotas, or drop what nobody reads.",
 }
-_DENIED = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"})
+#: Codes of what IAM or Lake Formation does not allow.
+DENIED = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"})
 
 
 class NotThere(CatalogError):
@@ -65,7 +66,7 @@ class Refusal:
             return NotThere(f"Expected {self._place} in Glue; it says: {said}.")
         if code == "AlreadyExistsException":
             return AlreadyExists(f"Expected no {self._place} in Glue; it says: {said}.")
-        if code in _DENIED:
+        if code in DENIED:
             return CatalogError(
                 f"Expected to be allowed {self.action} on {self._place}; Glue says: {said}. "
                 f"{self._remedy(said)}"

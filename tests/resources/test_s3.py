@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,14 +12,12 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
-from resources.aws import AwsSettings, aws_session
+from resources.aws import AwsSettings
 from resources.errors import AlreadyThere, StorageError, StorageUnavailable
 from resources.storage import S3Storage
+from tests.servers.users import check_permissions_after, user_with
 
-POLICY = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}],
-}
+STATEMENTS = [{"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}]
 
 
 def test_an_address_is_spelled_for_readers_and_for_writers(s3_lake: S3Storage) -> None:
@@ -169,31 +165,12 @@ def test_a_missing_bucket_is_named(aws_settings: AwsSettings) -> None:
 @pytest.fixture
 def writer_only(s3_lake: S3Storage, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Storage]:
     """The same lake for a user who may put objects and nothing else."""
-    iam = aws_iam(s3_lake.aws)
-    name = s3_lake.bucket
-    iam.create_user(UserName=name)
-    iam.put_user_policy(UserName=name, PolicyName="puts", PolicyDocument=json.dumps(POLICY))
-    key = iam.create_access_key(UserName=name)["AccessKey"]
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+    user = user_with(s3_lake.aws, s3_lake.bucket, STATEMENTS)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", user.key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", user.secret)
     check_permissions_after(s3_lake.aws, "0")
     yield S3Storage(s3_lake.bucket, "lake", s3_lake.aws)
     check_permissions_after(s3_lake.aws, "inf")
-
-
-def aws_iam(aws: AwsSettings) -> Any:
-    return aws_session(aws).client("iam", endpoint_url=aws.endpoints["s3"])
-
-
-def check_permissions_after(aws: AwsSettings, calls: str) -> None:
-    """Moto lets everybody do everything until it is told after how many calls to look."""
-    request = urllib.request.Request(  # noqa: S310 - our own server
-        f"{aws.endpoints['s3']}/moto-api/reset-auth",
-        data=calls.encode(),
-        headers={"Content-Type": "text/plain"},
-    )
-    with urllib.request.urlopen(request):  # noqa: S310
-        pass
 
 
 def test_a_missing_permission_is_named_with_what_it_is_needed_for(writer_only: S3Storage) -> None:
