@@ -114,7 +114,7 @@ def test_a_statement_without_a_header_keeps_its_first_row(url: str, desk: Desk) 
 
 def test_a_query_says_where_it_runs_and_carries_a_token(url: str, desk: Desk) -> None:
     seen: list[Mapping[str, object]] = []
-    desk.calls.answer("StartQueryExecution", seen.append)  # type: ignore[arg-type]
+    desk.calls.answer("StartQueryExecution", seen.append)
     queue_result(url, ONE, ["1"])
 
     desk.athena.run("SELECT 1 AS n")
@@ -163,7 +163,7 @@ def test_a_query_that_nobody_waits_for_any_more_is_stopped(
 ) -> None:
     desk.interrupt = interrupt
     started: list[str] = []
-    desk.calls.answer("StopQueryExecution", lambda body: started.append(str(body["QueryExecutionId"])))  # type: ignore[func-returns-value]  # fmt: skip
+    desk.calls.answer("StopQueryExecution", lambda body: started.append(str(body["QueryExecutionId"])))  # fmt: skip
 
     with slow_queries(url, looks=9), pytest.raises(type(interrupt)):
         desk.athena.run("SELECT 1 AS n")

@@ -48,7 +48,7 @@ class Desk:
         self.statements: list[str] = []
         self.calls.answer(
             "StartQueryExecution",
-            lambda request: self.statements.append(str(request["QueryString"])),  # type: ignore[func-returns-value]
+            lambda request: self.statements.append(str(request["QueryString"])),
         )
         self.athena = Athena(client, glue.database, "primary")
 
