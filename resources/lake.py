@@ -163,9 +163,8 @@ class Lake:
 
         Nothing is published unless the newest attempts of all `keys` passed their audits. Raises
         `AuditFailed` for one that did not, `CatalogError` where there is none or where a reader
-        counts other rows than the ledger; in the last case the pointer is back where it was. Where
-        no query engine answers, its error is raised and the partitions, which passed their audits,
-        stay published: publishing again counts them.
+        counts other rows than the ledger; in the last case the pointer is back where it was. The
+        same is done where the query fails, with its error: publishing again can succeed.
         """
         pointers = [self._publishable(table, key) for key in keys]
         self.catalog.ensure_table(
@@ -246,7 +245,13 @@ class Lake:
     def _read_back(
         self, table: Table, pointers: Sequence[Pointer], before: dict[str, Pointer]
     ) -> Counted:
-        counted = self.count_rows(table.name, pointers)
+        """Count what was published; what no count confirms goes back, whatever the reason is."""
+        try:
+            counted = self.count_rows(table.name, pointers)
+        except BaseException:
+            # A retry would take them for published before, and leave them if it counts others.
+            self._undo(table, pointers, before)
+            raise
         current = self.catalog.pointers(table.name)
         wrong = [
             pointer
@@ -255,15 +260,7 @@ class Lake:
             and counted.rows.get(tuple(pointer.values.values()), 0) != pointer.rows
         ]
         if wrong:
-            self.catalog.withdraw(
-                table.name,
-                {
-                    each.partition: each.attempt
-                    for each in wrong
-                    if each.partition not in before
-                    or before[each.partition].attempt != each.attempt
-                },
-            )
+            self._undo(table, wrong, before)
             first = wrong[0]
             found = counted.rows.get(tuple(first.values.values()), 0)
             raise CatalogError(
@@ -272,6 +269,16 @@ class Lake:
                 "partitions is undone; materialize refined for them again."
             )
         return counted
+
+    def _undo(self, table: Table, pointers: Sequence[Pointer], before: dict[str, Pointer]) -> None:
+        """Withdraw what was not published `before` already."""
+        fresh = {
+            each.partition: each.attempt
+            for each in pointers
+            if each.partition not in before or before[each.partition].attempt != each.attempt
+        }
+        if fresh:
+            self.catalog.withdraw(table.name, fresh)
 
     def _refine_spec(
         self,

@@ -121,16 +121,33 @@ def test_a_partition_that_athena_does_not_see_counts_nothing(url: str, workshop:
     assert rows_by_hour(workshop) == {FIVE: 1}
 
 
-def test_an_athena_that_does_not_answer_undoes_nothing_and_a_retry_counts(
+def test_an_athena_that_does_not_answer_leaves_what_was_and_a_retry_publishes(
+    url: str, workshop: Workshop, desk: Desk
+) -> None:
+    counted(url, 1, 1)
+    publish(workshop, ALPHA)
+    desk.calls.answer("StartQueryExecution", refusing("TooManyRequestsException", times=1))
+    with pytest.raises(CatalogUnavailable):
+        publish(workshop, ALPHA, BETA)
+    assert rows_by_hour(workshop) == {FIVE: 1, SIX: 1}
+
+    counted(url, 2, 2)
+    workshop.lake.publish(workshop.table, (FIVE, SIX))
+    assert rows_by_hour(workshop) == {FIVE: 2, SIX: 2}
+
+
+def test_a_retry_that_counts_other_rows_withdraws_them_too(
     url: str, workshop: Workshop, desk: Desk
 ) -> None:
     desk.calls.answer("StartQueryExecution", refusing("TooManyRequestsException", times=1))
     with pytest.raises(CatalogUnavailable):
         publish(workshop, ALPHA)
-    assert rows_by_hour(workshop) == {FIVE: 1, SIX: 1}
 
-    counted(url, 1, 1)
-    workshop.lake.publish(workshop.table, (FIVE, SIX))
+    counted(url, 9, 1)
+    with pytest.raises(CatalogError, match="a query counts 9"):
+        workshop.lake.publish(workshop.table, (FIVE, SIX))
+
+    assert rows_by_hour(workshop) == {SIX: 1}
 
 
 def test_many_partitions_are_counted_by_statements_that_athena_takes(
