@@ -11,14 +11,17 @@ from lake_assets.cli_app import TableName, catalog, command, location, storage
 from lake_assets.cli_print import count, moment, print_ledger, print_page, print_table, say, size
 from resources.attempts import newest
 from resources.browse import (
+    Page,
     Published,
     first_rows,
+    first_rows_on_athena,
     ledger_of,
     newest_by_partition,
     published_table,
     published_tables,
     quarantined,
 )
+from resources.catalog.opening import open_athena, open_glue
 from resources.errors import CatalogError
 from resources.settings import load_settings
 
@@ -32,6 +35,13 @@ class Style(StrEnum):
     table = "table"
     csv = "csv"
     json = "json"
+
+
+class Engine(StrEnum):
+    """What runs a query."""
+
+    duckdb = "duckdb"
+    athena = "athena"
 
 
 @command
@@ -60,20 +70,26 @@ def tables() -> None:
 
 @command
 def sql(
-    query: Annotated[str, typer.Argument(metavar="QUERY", help="In DuckDB's SQL.")],
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="In the engine's SQL.")],
     style: Annotated[Style, typer.Option("--format", help="How to write it.")] = Style.table,
     limit: Annotated[
         int | None,
         typer.Option(min=0, help=f"Rows at most; 0 for all. Default: {_SHOWN} in a table."),
     ] = None,
+    engine: Annotated[
+        Engine, typer.Option(help="Athena costs money, and calls tables as Glue does.")
+    ] = Engine.duckdb,
 ) -> None:
     """Query the published tables."""
     wanted = limit if limit is not None else _SHOWN if style is Style.table else 0
-    page = first_rows(catalog(), storage(), query, wanted or None)
+    page = _page(engine, query, wanted or None)
     print_page(page, style.value)
     if style is Style.table:
         rows = f"{len(page.rows):,} row{'' if len(page.rows) == 1 else 's'}"
         say(rows if page.is_whole else f"the first {rows}; there are more (--limit 0 shows all)")
+    if page.cost:
+        scanned = size(page.cost.bytes_scanned)
+        typer.echo(f"{scanned} scanned by Athena, about {page.cost.usd:.5f} USD", err=True)
 
 
 @command
@@ -174,6 +190,14 @@ def quarantine(
     for key, each in verdicts.items():
         if not each.passed:
             say(f"{key}: failed its audit, not published: {'; '.join(each.findings)}", style="red")
+
+
+def _page(engine: Engine, query: str, limit: int | None) -> Page:
+    if engine is Engine.duckdb:
+        return first_rows(catalog(), storage(), query, limit)
+    settings = load_settings()
+    athena = open_athena(settings)
+    return first_rows_on_athena(athena, open_glue(settings, storage()), query, limit)
 
 
 def _partitions_there_are(found: Published) -> str:

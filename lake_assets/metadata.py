@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import dagster as dg
 
 from resources.catalog.base import Pointer
+from resources.catalog.counting import Counted
 from resources.lake import Refined
 from resources.raw import RawPartition
 from resources.table import Table
@@ -113,6 +114,15 @@ def catalog_metadata(pointer: Pointer) -> Metadata:
         "bytes": dg.MetadataValue.int(pointer.bytes),
         "published_at": dg.MetadataValue.text(pointer.published_at),
     }
+
+
+def read_back_metadata(counted: Counted) -> Metadata:
+    """Which engine counted what was published, and what that cost where it cost anything."""
+    found: Metadata = {"read_back": dg.MetadataValue.text(counted.engine)}
+    if counted.engine == "athena":
+        found["athena_bytes_scanned"] = dg.MetadataValue.int(counted.bytes_scanned)
+        found["athena_cost_usd"] = dg.MetadataValue.float(counted.cost_usd)
+    return found
 
 
 def ledger_markdown(ledgers: Iterable[Ledger]) -> str:

@@ -38,6 +38,7 @@ class GlueConfig(dg.Config):
     database: str
     table_prefix: str
     athena_work_group: str
+    athena_scan_limit_bytes: int
 
 
 class LakeResource(dg.ConfigurableResource[Lake]):
@@ -53,6 +54,7 @@ class LakeResource(dg.ConfigurableResource[Lake]):
     target_file_bytes: int
     keep_previous: int
     catalog: Literal["local", "glue"]
+    read_back: Literal["athena", "duckdb"]
     glue: GlueConfig
     aws: AwsConfig
     _lake: Lake | None = PrivateAttr(default=None)

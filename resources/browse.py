@@ -6,6 +6,7 @@ anything. How it looks on a terminal is decided in `lake_assets/`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,23 +14,39 @@ import duckdb
 import pyarrow.parquet as pq
 
 from resources.attempts import Verdict, all_verdicts, quarantine_prefix, refined_prefix
+from resources.catalog.athena import Athena
 from resources.catalog.base import Catalog, Pointer, TableEntry
+from resources.catalog.glue import GlueCatalog
 from resources.catalog.query import connect
 from resources.errors import CatalogError
 from resources.storage import Storage
 from spark.ledger import Ledger, total
 
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_QUERY = re.compile(r"[\s(]*(select|with|values|show|describe)\b", re.IGNORECASE)
 #: Quarantine files that are opened in search of samples.
 _FILES_READ = 100
 
 
 @dataclass(frozen=True)
+class QueryCost:
+    """What a query scanned, and what that costs at list price."""
+
+    bytes_scanned: int
+    usd: float
+
+
+@dataclass(frozen=True)
 class Page:
-    """The first rows of a result; `is_whole` says whether there are no others."""
+    """The first rows of a result; `is_whole` says whether there are no others.
+
+    `cost` is None for a query on this machine.
+    """
 
     names: tuple[str, ...]
     rows: list[tuple[object, ...]]
     is_whole: bool
+    cost: QueryCost | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +140,31 @@ def first_rows(catalog: Catalog, storage: Storage, query: str, limit: int | None
     kept = found if limit is None else found.slice(0, limit)
     rows = list(zip(*(column.to_pylist() for column in kept.columns), strict=True))
     return Page(tuple(found.column_names), rows, is_whole)
+
+
+def first_rows_on_athena(
+    athena: Athena, catalog: GlueCatalog, query: str, limit: int | None
+) -> Page:
+    """The same on Athena, where tables have Glue's names and every query costs something.
+
+    Raises `CatalogError` with Athena's message, and for anything that is not a query: what is
+    published changes by publishing only.
+    """
+    if not _QUERY.match(_COMMENT.sub(" ", query)):
+        raise CatalogError(
+            "Expected a query that begins with SELECT, WITH, VALUES, SHOW or DESCRIBE for Athena, "
+            f"found {query[:100]!r}. What is published is changed by publishing only."
+        )
+    try:
+        found = athena.run(query, limit)
+    except CatalogError as error:
+        if "does not exist" not in str(error) and "not_found" not in str(error).lower():
+            raise
+        names = ", ".join(catalog.name_in_glue(each.name) for each in catalog.tables())
+        raise CatalogError(f"{error}\n\nPublished tables: {names or 'none yet'}.") from error
+    rows = list(zip(*(column.to_pylist() for column in found.table.columns), strict=True))
+    cost = QueryCost(found.bytes_scanned, found.cost_usd)
+    return Page(tuple(found.table.column_names), rows, found.is_whole, cost)
 
 
 def newest_by_partition(storage: Storage, table: str) -> dict[str, Verdict]:

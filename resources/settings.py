@@ -46,11 +46,15 @@ _BOTO3_ENDPOINTS = {
 
 @dataclass(frozen=True)
 class GlueSettings:
-    """Where published tables are registered, and the Athena work group that reads them back."""
+    """Where published tables are registered, and the Athena work group that queries them.
+
+    `athena_scan_limit_bytes` is what one query may scan, 0 for any amount.
+    """
 
     database: str = "lake"
     table_prefix: str = ""
     athena_work_group: str = "primary"
+    athena_scan_limit_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,8 @@ class Settings:
     `root` is where the lake lies and `raw_root` where raw objects do; `local_folder` is where on
     this machine the local catalog lies. `database` is the folder of the embedded database or the
     address of a server, whose password is no setting: it is read where it is used.
-    `spark_master` and `spark_memory` are Spark's own spellings.
+    `spark_master` and `spark_memory` are Spark's own spellings. `read_back` is the engine that
+    counts what was published.
     """
 
     root: str
@@ -73,6 +78,7 @@ class Settings:
     target_file_bytes: int = 128 * 1024 * 1024
     keep_previous: int = 2
     catalog: Literal["local", "glue"] = "local"
+    read_back: Literal["athena", "duckdb"] = "duckdb"
     glue: GlueSettings = field(default_factory=GlueSettings)
     aws: AwsSettings = field(default_factory=AwsSettings)
 
@@ -92,6 +98,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             f"LAKE_LOCAL_FOLDER: expected a folder of this machine, found {local_folder!r}"
         )
     database_settings(env)
+    catalog = _catalog(env, root)
     return Settings(
         root=root,
         raw_root=_root(env, "LAKE_RAW_ROOT") or f"{root.rstrip('/')}/raw",
@@ -102,11 +109,14 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         spark_memory=_matching(env, "LAKE_SPARK_MEMORY", "2g", _MEMORY.pattern),
         target_file_bytes=_number(env, "LAKE_TARGET_FILE_MB", 128, at_least=1) * 1024 * 1024,
         keep_previous=_number(env, "LAKE_KEEP_PREVIOUS", 2, at_least=1),
-        catalog=_catalog(env, root),
+        catalog=catalog,
+        read_back=_read_back(env, catalog),
         glue=GlueSettings(
             _matching(env, "LAKE_GLUE_DATABASE", "lake", _GLUE_NAME.pattern),
             _optional(env, "LAKE_GLUE_TABLE_PREFIX", _GLUE_NAME, "raw_"),
             _matching(env, "LAKE_ATHENA_WORK_GROUP", "primary", r"[\w.-]{1,128}"),
+            # In Athena's units, whose own limits begin at 10,000,000 bytes.
+            _number(env, "LAKE_ATHENA_SCAN_LIMIT_MB", 0, at_least=0) * 1_000_000,
         ),
         aws=_aws(env),
     )
@@ -157,6 +167,18 @@ def _catalog(env: Mapping[str, str], root: str) -> Literal["local", "glue"]:
             f"{root!r}. Athena reads S3 only: set LAKE_ROOT to an address like s3://bucket/lake."
         )
     return cast("Literal['local', 'glue']", name)
+
+
+def _read_back(env: Mapping[str, str], catalog: str) -> Literal["athena", "duckdb"]:
+    name = env.get("LAKE_READ_BACK", "").strip() or ("athena" if catalog == "glue" else "duckdb")
+    if name not in ("athena", "duckdb"):
+        raise SettingsError(f"LAKE_READ_BACK: expected 'athena' or 'duckdb', found {name!r}")
+    if name == "athena" and catalog != "glue":
+        raise SettingsError(
+            f"LAKE_READ_BACK: expected 'duckdb' for a local catalog, found {name!r}. Athena sees "
+            "only what is in Glue: set LAKE_CATALOG to glue."
+        )
+    return cast("Literal['athena', 'duckdb']", name)
 
 
 def _root(env: Mapping[str, str], name: str) -> str:

@@ -7,6 +7,7 @@ from lake_assets.metadata import (
     catalog_metadata,
     column_schema,
     passed_on_lineage,
+    read_back_metadata,
     sample_markdown,
 )
 from lake_assets.partitions import partitions_def, requested_keys
@@ -34,7 +35,8 @@ def catalog_asset(table: Table, partitions: PartitionsModel) -> dg.AssetsDefinit
     )
     def catalog(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
         with lake_errors():
-            pointers = lake.lake.publish(table, requested_keys(context))
+            publication = lake.lake.publish(table, requested_keys(context))
+        pointers = publication.pointers
         for each in (
             pointers if context.has_partition_key_range and not context.has_partition_key else []
         ):
@@ -44,6 +46,7 @@ def catalog_asset(table: Table, partitions: PartitionsModel) -> dg.AssetsDefinit
         summary = {
             "sample": dg.MetadataValue.md(sample_markdown(names, rows)),
             "dagster/row_count": dg.MetadataValue.int(lake.lake.row_count(table.name)),
+            **read_back_metadata(publication.counted),
         }
         single = catalog_metadata(pointers[0]) if len(pointers) == 1 else {}
         return dg.MaterializeResult(metadata={**summary, **single})

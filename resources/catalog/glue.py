@@ -27,6 +27,7 @@ from resources.catalog.glue_format import ADOPT
 from resources.catalog.glue_history import Chain, History, Move
 from resources.catalog.glue_places import GlueTable, Place, Places, Target
 from resources.catalog.glue_plan import Plan, by_partition, judge
+from resources.catalog.glue_raw import ensure_raw_table, raw_table_input
 from resources.catalog.glue_rules import check_database
 from resources.catalog.glue_tables import GlueTables
 from resources.catalog.glue_versions import Version
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from types_boto3_glue import GlueClient
 
     from resources.storage import Storage
+    from resources.table import Table
 
 
 class GlueCatalog:
@@ -61,12 +63,34 @@ class GlueCatalog:
         self._api = GlueApi(client, database)
         self._storage = storage
         self._location = location
+        self._prefix = table_prefix
         self._terms = terms or Terms()
         self._tables = GlueTables(self._api, storage.root, table_prefix, location, self._turn)
 
     def ensure_table(self, entry: TableEntry) -> None:
         """Create or update a table and its partitions' columns; the same again writes nothing."""
         self._tables.ensure(entry)
+
+    def ensure_raw_table(self, table: Table, location: str) -> None:
+        """Create or update `raw_<table>` over the raw JSON below `location`, an `s3://` prefix.
+
+        The same again writes nothing. Raises `CatalogError` where others made one of that name.
+        """
+        ensure_raw_table(
+            self._api,
+            raw_table_input(
+                self.name_in_glue(f"raw_{table.name}"),
+                table.raw,
+                table.partitions,
+                location,
+                self._storage.root,
+                table.description,
+            ),
+        )
+
+    def name_in_glue(self, table: str) -> str:
+        """What a declared table is called in the database."""
+        return f"{self._prefix}{table}".lower()
 
     def publish(self, table: str, pointer: Pointer) -> None:
         """Publish one partition."""

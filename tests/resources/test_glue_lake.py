@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from resources.catalog.counting import Counted
 from resources.cleanup import cleanup
 from resources.errors import CatalogError
 from tests.glue_lake import Lake as GlueLake
@@ -81,7 +82,7 @@ def test_a_publication_that_cannot_be_read_back_is_undone(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(workshop, ALPHA)
-    monkeypatch.setattr(workshop.lake, "published_rows", lambda _: {})
+    monkeypatch.setattr(workshop.lake, "count_rows", lambda *_: Counted({}))
     with pytest.raises(CatalogError, match="a query counts 0"):
         publish(workshop, ALPHA, BETA)
     monkeypatch.undo()

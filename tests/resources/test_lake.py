@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from resources.attempts import all_verdicts, newest
+from resources.catalog.counting import Counted
 from resources.errors import AuditFailed, CatalogError, RawChanged, StorageError
 from resources.lake import Refined
 from spark.errors import LedgerImbalance
@@ -138,7 +139,7 @@ def test_an_engine_that_fails_leaves_no_verdict(workshop: Workshop) -> None:
 def test_publishing_shows_the_rows_with_their_partition(workshop: Workshop) -> None:
     refine(workshop, PyArrowCompute({FIVE: [ALPHA], SIX: [BETA, GAMMA]}), FIVE, SIX)
 
-    pointers = workshop.lake.publish(workshop.table, [FIVE, SIX])
+    pointers = workshop.lake.publish(workshop.table, [FIVE, SIX]).pointers
 
     assert [each.rows for each in pointers] == [1, 2]
     assert published(workshop) == [("alpha", "05"), ("beta", "06"), ("gamma", "06")]
@@ -171,7 +172,7 @@ def test_publishing_takes_the_newest_attempt(workshop: Workshop) -> None:
 def test_an_empty_partition_is_published_as_such(workshop: Workshop) -> None:
     refine(workshop, PyArrowCompute(), FIVE)
 
-    (pointer,) = workshop.lake.publish(workshop.table, [FIVE])
+    (pointer,) = workshop.lake.publish(workshop.table, [FIVE]).pointers
 
     assert pointer.rows == 0
     assert pointer.files == []
@@ -194,7 +195,7 @@ def test_a_table_without_partitions_is_published_whole(tmp_path: Path) -> None:
     workshop.have_songs()
     refine(workshop, PyArrowCompute({"all": [ALPHA, BETA]}), "all")
 
-    (pointer,) = workshop.lake.publish(workshop.table, ["all"])
+    (pointer,) = workshop.lake.publish(workshop.table, ["all"]).pointers
 
     assert pointer.values == {}
     assert workshop.query("SELECT count(*) AS n FROM plays") == [{"n": 2}]
@@ -299,7 +300,7 @@ def test_rows_that_a_query_does_not_find_are_rolled_back(
     refine(workshop, PyArrowCompute({FIVE: [ALPHA]}), FIVE)
     workshop.lake.publish(workshop.table, [FIVE])
     refine(workshop, PyArrowCompute({FIVE: [ALPHA, BETA]}), FIVE)
-    monkeypatch.setattr(workshop.lake, "published_rows", lambda _: {})
+    monkeypatch.setattr(workshop.lake, "count_rows", lambda *_: Counted({}))
 
     with pytest.raises(CatalogError, match="2 rows were published, a query counts 0"):
         workshop.lake.publish(workshop.table, [FIVE])
@@ -311,7 +312,7 @@ def test_a_partition_published_for_the_first_time_is_withdrawn_when_it_cannot_be
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refine(workshop, PyArrowCompute({FIVE: [ALPHA]}), FIVE)
-    monkeypatch.setattr(workshop.lake, "published_rows", lambda _: {})
+    monkeypatch.setattr(workshop.lake, "count_rows", lambda *_: Counted({}))
 
     with pytest.raises(CatalogError, match="1 rows were published, a query counts 0"):
         workshop.lake.publish(workshop.table, [FIVE])
@@ -325,7 +326,7 @@ def test_publishing_again_what_cannot_be_read_back_does_not_roll_back_what_was_w
     for row in (ALPHA, BETA):
         refine(workshop, PyArrowCompute({FIVE: [row]}), FIVE)
         workshop.lake.publish(workshop.table, [FIVE])
-    monkeypatch.setattr(workshop.lake, "published_rows", lambda _: {})
+    monkeypatch.setattr(workshop.lake, "count_rows", lambda *_: Counted({}))
 
     with pytest.raises(CatalogError):
         workshop.lake.publish(workshop.table, [FIVE])
@@ -398,7 +399,7 @@ def test_a_snapshot_that_wrote_nothing_it_reports_is_refused(workshop: Workshop)
 
 def test_samples_are_rows_of_the_attempt_and_of_the_table(workshop: Workshop) -> None:
     done = refine(workshop, PyArrowCompute({SIX: [ALPHA, BETA], SEVEN: [GAMMA]}), FIVE, SIX, SEVEN)
-    pointers = workshop.lake.publish(workshop.table, [FIVE, SIX, SEVEN])
+    pointers = workshop.lake.publish(workshop.table, [FIVE, SIX, SEVEN]).pointers
 
     sample = workshop.lake.sample(done, 2)
     shown = workshop.lake.published_sample(pointers, 5)
@@ -413,7 +414,7 @@ def test_samples_are_rows_of_the_attempt_and_of_the_table(workshop: Workshop) ->
 
 def test_a_sample_holds_no_more_rows_than_asked_for(workshop: Workshop) -> None:
     done = refine(workshop, PyArrowCompute({FIVE: [ALPHA], SIX: [BETA], SEVEN: [GAMMA]}), FIVE, SIX, SEVEN)  # fmt: skip
-    pointers = workshop.lake.publish(workshop.table, [FIVE, SIX, SEVEN])
+    pointers = workshop.lake.publish(workshop.table, [FIVE, SIX, SEVEN]).pointers
 
     assert len(workshop.lake.sample(done, 2)) == 2
     assert len(workshop.lake.published_sample(pointers, 2)) == 2

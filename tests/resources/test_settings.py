@@ -37,7 +37,8 @@ def test_an_empty_setting_is_none() -> None:
         "LAKE_AWS_REGION LAKE_AWS_PROFILE LAKE_AWS_ROLE LAKE_S3_ENDPOINT LAKE_GLUE_ENDPOINT "
         "LAKE_SECRETS_MANAGER_ENDPOINT LAKE_STS_ENDPOINT LAKE_ATHENA_ENDPOINT LAKE_S3_KMS_KEY "
         "LAKE_S3_REQUESTER_PAYS LAKE_CATALOG LAKE_GLUE_DATABASE LAKE_GLUE_TABLE_PREFIX "
-        "LAKE_ATHENA_WORK_GROUP AWS_REGION AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3"
+        "LAKE_ATHENA_WORK_GROUP LAKE_ATHENA_SCAN_LIMIT_MB LAKE_READ_BACK "
+        "AWS_REGION AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3"
     ).split()
 
     assert load_settings(dict.fromkeys(names, "")) == load_settings({})
@@ -92,6 +93,7 @@ def test_how_aws_is_reached_is_read_whole() -> None:
             "LAKE_GLUE_DATABASE": "analytics",
             "LAKE_GLUE_TABLE_PREFIX": "lake_",
             "LAKE_ATHENA_WORK_GROUP": "lake-readers",
+            "LAKE_ATHENA_SCAN_LIMIT_MB": "500",
         }
     )
 
@@ -107,7 +109,8 @@ def test_how_aws_is_reached_is_read_whole() -> None:
         requester_pays=True,
     )
     assert settings.catalog == "glue"
-    assert settings.glue == GlueSettings("analytics", "lake_", "lake-readers")
+    assert settings.glue == GlueSettings("analytics", "lake_", "lake-readers", 500_000_000)
+    assert settings.read_back == "athena"
 
 
 def test_what_awss_own_tools_read_is_read_after_the_lakes_own() -> None:
@@ -179,6 +182,9 @@ def test_sizes_and_times_are_read_with_their_units() -> None:
         ("LAKE_GLUE_DATABASE", "My Lake"),
         ("LAKE_GLUE_TABLE_PREFIX", "lake-"),
         ("LAKE_ATHENA_WORK_GROUP", "a/b"),
+        ("LAKE_ATHENA_SCAN_LIMIT_MB", "-1"),
+        ("LAKE_READ_BACK", "trino"),
+        ("LAKE_READ_BACK", "athena"),
         ("LAKE_ROOT", "s3://Bucket/lake"),
         ("LAKE_RAW_ROOT", "s3://bucket//raw"),
     ],
@@ -203,4 +209,14 @@ def test_the_settings_choose_the_catalog() -> None:
     on_s3 = {"LAKE_ROOT": "s3://lake", "LAKE_AWS_REGION": "eu-west-1"}
 
     assert isinstance(Lake(load_settings(on_s3)).catalog, LocalCatalog)
-    assert isinstance(Lake(load_settings({**on_s3, "LAKE_CATALOG": "glue"})).catalog, GlueCatalog)
+    in_glue = {**on_s3, "LAKE_CATALOG": "glue"}
+    assert isinstance(Lake(load_settings(in_glue)).catalog, GlueCatalog)
+
+
+def test_the_catalog_chooses_what_reads_back_unless_that_is_set() -> None:
+    on_s3 = {"LAKE_ROOT": "s3://lake", "LAKE_AWS_REGION": "eu-west-1"}
+    in_glue = {**on_s3, "LAKE_CATALOG": "glue"}
+
+    assert Lake(load_settings(on_s3)).athena is None
+    assert Lake(load_settings(in_glue)).athena is not None
+    assert Lake(load_settings({**in_glue, "LAKE_READ_BACK": "duckdb"})).athena is None

@@ -1,4 +1,4 @@
-"""Glue as tests see it: a client of moto's server, the calls counted, and faults on demand."""
+"""Glue and Athena as tests see them: a client of moto's server, the calls counted, and faults on demand."""
 
 from __future__ import annotations
 
@@ -15,32 +15,38 @@ from botocore.config import Config
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
+    from types_boto3_athena import AthenaClient
     from types_boto3_glue import GlueClient
 
 Fault = Callable[[Mapping[str, object]], "tuple[int, object] | None"]
+REGION = "eu-west-1"
+_ONCE = Config(retries={"total_max_attempts": 1})
 _READS = ("Get", "BatchGet")
 
 
 def glue_client(url: str) -> GlueClient:
     """A client that sends everything to `url`, without retries of its own."""
-    return boto3.client(
-        "glue",
-        region_name="eu-west-1",
-        endpoint_url=url,
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-        config=Config(retries={"total_max_attempts": 1}),
-    )
+    return _session().client("glue", endpoint_url=url, config=_ONCE)
+
+
+def athena_client(url: str) -> AthenaClient:
+    """The same of Athena."""
+    return _session().client("athena", endpoint_url=url, config=_ONCE)
+
+
+def _session() -> boto3.Session:
+    return boto3.Session("testing", "testing", region_name=REGION)
 
 
 class Calls:
-    """Counts the requests that a client sends, by action, and answers some in Glue's stead."""
+    """Counts the requests that a client sends, by action, and answers some in the service's stead."""
 
-    def __init__(self, client: GlueClient) -> None:
+    def __init__(self, client: GlueClient | AthenaClient) -> None:
         self.count: Counter[str] = Counter()
         self._faults: dict[str, Fault] = {}
         # The stubs know only hooks without an answer; this one's takes the place of the request.
-        client.meta.events.register("before-send.glue", self._before_send)  # type: ignore[arg-type]
+        event = f"before-send.{client.meta.service_model.service_name}"
+        client.meta.events.register(event, self._before_send)  # type: ignore[arg-type]
 
     @property
     def writes(self) -> int:
