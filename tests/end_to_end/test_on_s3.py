@@ -59,6 +59,7 @@ def done(radio: Path, moto_url: str, tmp_path_factory: pytest.TempPathFactory) -
                 "LAKE_RAW_ROOT": raw.root,
                 "LAKE_S3_ENDPOINT": moto_url,
                 "LAKE_CATALOG": "glue",
+                "LAKE_READ_BACK": "duckdb",
                 "LAKE_GLUE_ENDPOINT": moto_url,
                 "LAKE_AWS_REGION": "us-east-1",
             },
