@@ -6,7 +6,6 @@ that any of them can be run again or on its own, after whatever happened to the 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,19 +13,17 @@ from datetime import UTC, datetime
 from resources.attempts import (
     Verdict,
     new_attempt_id,
-    newest,
     quarantine_prefix,
     record,
     refined_prefix,
 )
 from resources.audit import Audit, audit, read_rows
 from resources.catalog.athena import Athena
-from resources.catalog.base import Catalog, Pointer, TableEntry, pointer_to
-from resources.catalog.counting import Counted, count_in_athena, count_in_duckdb
-from resources.catalog.glue import GlueCatalog
+from resources.catalog.base import Catalog, Pointer
 from resources.catalog.opening import open_athena, open_catalog
 from resources.compute.base import Compute
-from resources.errors import CatalogError, StorageError
+from resources.errors import StorageError
+from resources.publishing import Publication, Publisher
 from resources.raw import RawPartition, list_raw, raw_objects, require_unchanged, separator
 from resources.references import (
     ReferenceVersion,
@@ -37,13 +34,11 @@ from resources.references import (
 )
 from resources.settings import Settings
 from resources.source_database import Database, lake_database
-from resources.storage import Storage, is_on_s3, open_storage
+from resources.storage import Storage, open_storage
 from resources.table import Reference, Table
 from spark.job import PartitionReport
 from spark.snapshot import SnapshotReport, SnapshotSpec
 from spark.spec import JoinSpec, PartitionInput, RawSpec, RefineSpec
-
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -64,14 +59,6 @@ class Snapshot:
     report: SnapshotReport
 
 
-@dataclass(frozen=True)
-class Publication:
-    """What readers of some partitions follow now, and how their rows were counted."""
-
-    pointers: list[Pointer]
-    counted: Counted
-
-
 class Lake:
     """The lake that the settings name. Making one opens nothing."""
 
@@ -84,6 +71,11 @@ class Lake:
             open_athena(settings) if settings.read_back == "athena" else None
         )
         self.database: Database = lake_database(settings)
+
+    @property
+    def publisher(self) -> Publisher:
+        """What publishes attempts to the catalog and counts them."""
+        return Publisher(self.storage, self.raw_storage, self.catalog, self.athena)
 
     def raw(self, table: Table, keys: Sequence[str]) -> list[RawPartition]:
         """The raw objects of some partitions, as they are now."""
@@ -161,42 +153,12 @@ class Lake:
         return {**known, "raw": raw.fingerprint, "code": table.code_version}
 
     def publish(self, table: Table, keys: Sequence[str]) -> Publication:
-        """Point readers at the newest attempt of each partition and read the rows back.
-
-        Nothing is published unless the newest attempts of all `keys` passed their audits. Raises
-        `AuditFailed` for one that did not, `CatalogError` where there is none or where a reader
-        counts other rows than the ledger; in the last case the pointer is back where it was. The
-        same is done where the query fails, with its error: publishing again can succeed.
-        """
-        pointers = [self._publishable(table, key) for key in keys]
-        self.catalog.ensure_table(
-            TableEntry(
-                table.name,
-                table.published,
-                table.partitions.columns,
-                table.description,
-                table.owners,
-                table.adopt,
-            )
-        )
-        before = self.catalog.pointers(table.name)
-        self.catalog.publish_all(table.name, pointers)
-        counted = self._read_back(table, pointers, before)
-        self._show_raw(table)
-        current = self.catalog.pointers(table.name)
-        return Publication([current[key] for key in keys], counted)
+        """Point readers at the newest attempt of each partition, as `Publisher.publish` does."""
+        return self.publisher.publish(table, keys)
 
     def published_rows(self, table: str) -> dict[tuple[str, ...], int]:
         """Rows by partition values, as a query engine counts them."""
-        return self.count_rows(table, list(self.catalog.pointers(table).values())).rows
-
-    def count_rows(self, table: str, pointers: Sequence[Pointer]) -> Counted:
-        """Count the rows of at least these partitions with the engine that the settings name."""
-        entry = next(each for each in self.catalog.tables() if each.name == table)
-        if self.athena is not None and isinstance(self.catalog, GlueCatalog):
-            name = self.catalog.name_in_glue(table)
-            return count_in_athena(self.athena, name, entry, pointers)
-        return count_in_duckdb(self.catalog, self.storage, entry)
+        return self.publisher.count_rows(table, list(self.catalog.pointers(table).values())).rows
 
     def row_count(self, table: str) -> int:
         """Rows of a published table, as its pointers say."""
@@ -221,66 +183,6 @@ class Lake:
             if len(rows) >= count:
                 break
         return rows[:count]
-
-    def _publishable(self, table: Table, key: str) -> Pointer:
-        verdict = newest(self.storage, table.name, key)
-        if verdict is None:
-            raise CatalogError(
-                f"catalog/{table.name}, partition {key}: there is no attempt to publish; "
-                f"materialize refined/{table.name} for this partition first"
-            )
-        return pointer_to(verdict, table.partitions.values(key))
-
-    def _show_raw(self, table: Table) -> None:
-        """Keep the table over raw JSON up to date; nothing that is published depends on it."""
-        is_seen = table.raw.format == "json" and is_on_s3(self.settings.raw_root)
-        if not (is_seen and isinstance(self.catalog, GlueCatalog)):
-            return
-        location = self.raw_storage.target_uri(table.raw.prefix)
-        try:
-            self.catalog.ensure_raw_table(table, location)
-        except CatalogError as error:
-            _LOG.warning(
-                "%s is published; its raw objects cannot be queried: %s", table.name, error
-            )
-
-    def _read_back(
-        self, table: Table, pointers: Sequence[Pointer], before: dict[str, Pointer]
-    ) -> Counted:
-        """Count what was published; what no count confirms goes back, whatever the reason is."""
-        try:
-            counted = self.count_rows(table.name, pointers)
-        except BaseException:
-            # A retry would take them for published before, and leave them if it counts others.
-            self._undo(table, pointers, before)
-            raise
-        current = self.catalog.pointers(table.name)
-        wrong = [
-            pointer
-            for pointer in pointers
-            if current[pointer.partition].attempt == pointer.attempt
-            and counted.rows.get(tuple(pointer.values.values()), 0) != pointer.rows
-        ]
-        if wrong:
-            self._undo(table, wrong, before)
-            first = wrong[0]
-            found = counted.rows.get(tuple(first.values.values()), 0)
-            raise CatalogError(
-                f"catalog/{table.name}, partition {first.partition}: {first.rows:,} rows were "
-                f"published, a query counts {found:,}. The publication of {len(wrong):,} such "
-                "partitions is undone; materialize refined for them again."
-            )
-        return counted
-
-    def _undo(self, table: Table, pointers: Sequence[Pointer], before: dict[str, Pointer]) -> None:
-        """Withdraw what was not published `before` already."""
-        fresh = {
-            each.partition: each.attempt
-            for each in pointers
-            if each.partition not in before or before[each.partition].attempt != each.attempt
-        }
-        if fresh:
-            self.catalog.withdraw(table.name, fresh)
 
     def _refine_spec(
         self,

@@ -14,7 +14,7 @@ from resources.catalog.athena import Athena
 from resources.catalog.counting import count_in_athena
 from resources.catalog.glue import GlueCatalog
 from resources.errors import CatalogError, CatalogUnavailable
-from resources.lake import Publication
+from resources.publishing import Publication
 from tests.glue_lake import TABLE, attempt, hours, open_lake
 from tests.glue_lake import Lake as GlueLake
 from tests.servers.athena import queue_result
@@ -185,7 +185,6 @@ def test_a_table_without_partitions_is_counted_whole(url: str, glue: GlueLake, d
 
 def on_s3(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Say that raw objects lie on S3; they are not read here."""
-    workshop.lake.settings = replace(workshop.lake.settings, raw_root="s3://raw")
     monkeypatch.setattr(workshop.lake.raw_storage, "target_uri", lambda key: f"s3://raw/{key}")
 
 

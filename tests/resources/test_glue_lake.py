@@ -11,6 +11,7 @@ import pytest
 from resources.catalog.counting import Counted
 from resources.cleanup import cleanup
 from resources.errors import CatalogError
+from resources.publishing import Publisher
 from tests.glue_lake import Lake as GlueLake
 from tests.glue_lake import open_lake
 from tests.servers.moto import moto_server
@@ -82,7 +83,7 @@ def test_a_publication_that_cannot_be_read_back_is_undone(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(workshop, ALPHA)
-    monkeypatch.setattr(workshop.lake, "count_rows", lambda *_: Counted({}))
+    monkeypatch.setattr(Publisher, "count_rows", lambda *_: Counted({}))
     with pytest.raises(CatalogError, match="a query counts 0"):
         publish(workshop, ALPHA, BETA)
     monkeypatch.undo()

@@ -1,0 +1,134 @@
+"""Publishing: pointers to audited attempts, and the count that proves that readers see their rows.
+
+Where pointers lie is the catalogs' matter. Here is decided what may be published, and what is taken
+back because no query engine confirms it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from resources.attempts import newest
+from resources.catalog.athena import Athena
+from resources.catalog.base import Catalog, Pointer, TableEntry, pointer_to
+from resources.catalog.counting import Counted, count_in_athena, count_in_duckdb
+from resources.catalog.glue import GlueCatalog
+from resources.errors import CatalogError
+from resources.storage import Storage, is_on_s3
+from resources.table import Table
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What readers of some partitions follow now, and how their rows were counted."""
+
+    pointers: list[Pointer]
+    counted: Counted
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """Publishes the attempts in `storage` to a catalog; Athena counts them, or DuckDB without it."""
+
+    storage: Storage
+    raw_storage: Storage
+    catalog: Catalog
+    athena: Athena | None
+
+    def publish(self, table: Table, keys: Sequence[str]) -> Publication:
+        """Point readers at the newest attempt of each partition and read the rows back.
+
+        Nothing is published unless the newest attempts of all `keys` passed their audits. Raises
+        `AuditFailed` for one that did not, `CatalogError` where there is none or where a reader
+        counts other rows than the ledger; in the last case the pointer is back where it was. The
+        same is done where the query fails, with its error: publishing again can succeed.
+        """
+        pointers = [self._publishable(table, key) for key in keys]
+        self.catalog.ensure_table(
+            TableEntry(
+                table.name,
+                table.published,
+                table.partitions.columns,
+                table.description,
+                table.owners,
+                table.adopt,
+            )
+        )
+        before = self.catalog.pointers(table.name)
+        self.catalog.publish_all(table.name, pointers)
+        counted = self._read_back(table, pointers, before)
+        self._show_raw(table)
+        current = self.catalog.pointers(table.name)
+        return Publication([current[key] for key in keys], counted)
+
+    def count_rows(self, table: str, pointers: Sequence[Pointer]) -> Counted:
+        """Count the rows of at least these partitions with the engine that the settings name."""
+        entry = next(each for each in self.catalog.tables() if each.name == table)
+        if self.athena is not None and isinstance(self.catalog, GlueCatalog):
+            name = self.catalog.name_in_glue(table)
+            return count_in_athena(self.athena, name, entry, pointers)
+        return count_in_duckdb(self.catalog, self.storage, entry)
+
+    def _publishable(self, table: Table, key: str) -> Pointer:
+        verdict = newest(self.storage, table.name, key)
+        if verdict is None:
+            raise CatalogError(
+                f"catalog/{table.name}, partition {key}: there is no attempt to publish; "
+                f"materialize refined/{table.name} for this partition first"
+            )
+        return pointer_to(verdict, table.partitions.values(key))
+
+    def _show_raw(self, table: Table) -> None:
+        """Keep the table over raw JSON up to date; nothing that is published depends on it."""
+        location = self.raw_storage.target_uri(table.raw.prefix)
+        is_seen = table.raw.format == "json" and is_on_s3(location)
+        if not (is_seen and isinstance(self.catalog, GlueCatalog)):
+            return
+        try:
+            self.catalog.ensure_raw_table(table, location)
+        except CatalogError as error:
+            _LOG.warning(
+                "%s is published; its raw objects cannot be queried: %s", table.name, error
+            )
+
+    def _read_back(
+        self, table: Table, pointers: Sequence[Pointer], before: dict[str, Pointer]
+    ) -> Counted:
+        """Count what was published; what no count confirms goes back, whatever the reason is."""
+        try:
+            counted = self.count_rows(table.name, pointers)
+        except BaseException:
+            # A retry would take them for published before, and leave them if it counts others.
+            self._undo(table, pointers, before)
+            raise
+        current = self.catalog.pointers(table.name)
+        wrong = [
+            pointer
+            for pointer in pointers
+            if current[pointer.partition].attempt == pointer.attempt
+            and counted.rows.get(tuple(pointer.values.values()), 0) != pointer.rows
+        ]
+        if wrong:
+            self._undo(table, wrong, before)
+            first = wrong[0]
+            found = counted.rows.get(tuple(first.values.values()), 0)
+            raise CatalogError(
+                f"catalog/{table.name}, partition {first.partition}: {first.rows:,} rows were "
+                f"published, a query counts {found:,}. The publication of {len(wrong):,} such "
+                "partitions is undone; materialize refined for them again."
+            )
+        return counted
+
+    def _undo(self, table: Table, pointers: Sequence[Pointer], before: dict[str, Pointer]) -> None:
+        """Withdraw what was not published `before` already."""
+        fresh = {
+            each.partition: each.attempt
+            for each in pointers
+            if each.partition not in before or before[each.partition].attempt != each.attempt
+        }
+        if fresh:
+            self.catalog.withdraw(table.name, fresh)
