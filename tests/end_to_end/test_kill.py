@@ -178,8 +178,8 @@ def test_a_run_killed_at_any_of_its_steps_never_shows_half_a_partition(
     assert all(set(each["after_kill"]) == set(HOURS) for each in killed)
     assert len(killed) >= 60
     assert places(killed) >= {
-        "storage.py:_write_through",  # the verdict
-        "storage.py:write",
+        "folder.py:_write_through",  # the verdict
+        "folder.py:write",
         "local.py:_has_pointers",  # the table, as it was
         "local.py:publish",
         "sqlite.py:_transaction",
