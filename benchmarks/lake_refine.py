@@ -19,7 +19,7 @@ from resources.compute.local import local_spark_config
 from resources.settings import load_settings
 from resources.storage import FolderStorage
 from spark.contract import Column, Contract
-from spark.job import RefineReport, run_refine
+from spark.refining import RefineReport, run_refine
 from spark.spec import CleanSpec, JoinSpec, PartitionInput, RawObject, RawSpec, RefineSpec
 
 RAW = Contract(

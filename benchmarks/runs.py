@@ -25,7 +25,7 @@ from resources.lake import Lake
 from resources.settings import load_settings
 from resources.source_database import embedded
 from resources.table import Table
-from spark.job import RefineReport
+from spark.refining import RefineReport
 from spark.snapshot import SnapshotReport, SnapshotSpec
 from spark.spec import RefineSpec
 

@@ -88,3 +88,13 @@ class CatalogBusy(CatalogError):
 
 class RunFailed(LakeError):
     """A run that failed otherwise than by an error of the project's own."""
+
+
+class EngineError(LakeError):
+    """A job that failed where it ran, or a service that refused to run it."""
+
+
+class EngineUnavailable(EngineError):
+    """A service that could not answer now, or a failure that another try can cure."""
+
+    retryable = True

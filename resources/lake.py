@@ -36,7 +36,7 @@ from resources.settings import Settings
 from resources.source_database import Database, lake_database
 from resources.storage import Storage, open_storage
 from resources.table import Reference, Table
-from spark.job import PartitionReport
+from spark.refining import PartitionReport
 from spark.snapshot import SnapshotReport, SnapshotSpec
 from spark.spec import JoinSpec, PartitionInput, RawSpec, RefineSpec
 

@@ -1,7 +1,7 @@
 """One pass of documents through a refine: read, type, filter, deduplicate, join, clean, write.
 
 What happens on the way is counted while rows pass (`spark/tally.py`); nothing is read twice here.
-Which passes a refine needs is decided in `spark/job.py`.
+Which passes a refine needs is decided in `spark/refining.py`.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ from resources.catalog.query import run_sql
 from resources.lake import Lake
 from resources.settings import Settings, load_settings
 from resources.table import Table
-from spark.job import PartitionReport, RefineReport
 from spark.ledger import Ledger
+from spark.refining import PartitionReport, RefineReport
 from spark.snapshot import SnapshotReport, SnapshotSpec
 from spark.spec import RefineSpec
 

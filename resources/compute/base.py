@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from spark.job import RefineReport
+from spark.refining import RefineReport
 from spark.snapshot import SnapshotReport, SnapshotSpec
 from spark.spec import RefineSpec
 

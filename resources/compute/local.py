@@ -11,7 +11,7 @@ from resources.compute.s3a import aws_java_options, s3a_config
 from resources.mysql_settings import spark_config_for
 from resources.settings import Settings
 from resources.storage import is_on_s3
-from spark.job import RefineReport, refine_session, run_refine
+from spark.refining import RefineReport, refine_session, run_refine
 from spark.snapshot import SnapshotReport, SnapshotSpec, take_snapshot
 from spark.spec import RefineSpec
 

@@ -21,7 +21,7 @@ from io import BufferedWriter, FileIO
 from pathlib import Path
 from types import BuiltinMethodType, FrameType
 
-from spark.job import RefineReport
+from spark.refining import RefineReport
 from spark.spec import RefineSpec
 from tests.end_to_end.plays import HOURS, VERSIONS, plays, seen, with_titles
 from tests.workshop import PyArrowCompute, Workshop

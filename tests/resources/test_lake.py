@@ -14,8 +14,8 @@ from resources.errors import AuditFailed, CatalogError, RawChanged, StorageError
 from resources.lake import Refined
 from resources.publishing import Publisher
 from spark.errors import LedgerImbalance
-from spark.job import RefineReport
 from spark.ledger import Ledger
+from spark.refining import RefineReport
 from spark.snapshot import SnapshotReport
 from spark.spec import RefineSpec
 from tests.workshop import PLAYS, PyArrowCompute, Row, Workshop

@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 
 from spark.contract import Column, Contract
 from spark.csv_records import CsvOptions
-from spark.job import run_refine
+from spark.refining import run_refine
 from spark.spec import CleanSpec, PartitionInput, RawObject, RawSpec, RefineSpec
 
 CONTRACT = Contract((Column("id", "bigint", nullable=False), Column("text", "string")))

@@ -17,7 +17,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from spark.contract import Column, Contract
-from spark.job import RefineReport, run_refine
+from spark.refining import RefineReport, run_refine
 from spark.spec import CleanSpec, JoinSpec, PartitionInput, RawObject, RawSpec, RefineSpec
 
 RAW = Contract(

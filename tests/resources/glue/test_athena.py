@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -11,15 +11,8 @@ from resources.catalog.athena import Athena, cost_usd
 from resources.errors import CatalogError
 from tests.servers.athena import queue_result, slow_queries
 from tests.servers.glue import Calls, Fault, athena_client, refusing
-from tests.servers.moto import moto_server
 
 ONE = [("n", "bigint")]
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with moto_server() as url:
-        yield url
 
 
 class Desk:

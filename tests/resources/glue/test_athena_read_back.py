@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,28 +14,16 @@ from resources.catalog.counting import count_in_athena
 from resources.catalog.glue import GlueCatalog
 from resources.errors import CatalogError, CatalogUnavailable
 from resources.publishing import Publication
-from tests.glue_lake import TABLE, attempt, hours, open_lake
+from tests.glue_lake import TABLE, attempt, hours
 from tests.glue_lake import Lake as GlueLake
 from tests.servers.athena import queue_result
 from tests.servers.glue import Calls, athena_client, refusing
-from tests.servers.moto import moto_server
 from tests.workshop import PyArrowCompute, Row, Workshop
 
 FIVE, SIX = "2024-05-01-05", "2024-05-01-06"
 ALPHA: Row = {"play_id": "alpha", "song_id": 1, "seconds": 10, "title": "One"}
 BETA: Row = {"play_id": "beta", "song_id": 2, "seconds": 20, "title": "Two"}
 COUNTS = [("dt", "varchar"), ("hour", "varchar"), ("row_count", "bigint")]
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with moto_server() as url:
-        yield url
-
-
-@pytest.fixture
-def glue(url: str, tmp_path: Path) -> GlueLake:
-    return open_lake(url, tmp_path)
 
 
 class Desk:

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -13,8 +11,7 @@ from resources.errors import CatalogError
 from resources.partitions import Partitioning
 from resources.table import RawTable
 from spark.contract import Column, Contract
-from tests.glue_lake import TABLE, Lake, open_lake
-from tests.servers.moto import moto_server
+from tests.glue_lake import TABLE, Lake
 
 RAW = RawTable(
     "radio/",
@@ -29,17 +26,6 @@ RAW = RawTable(
 )
 HOURLY = Partitioning("hour", datetime(2014, 6, 16, 5, tzinfo=UTC))
 PLACE = "s3://bucket/raw/radio"
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with moto_server() as url:
-        yield url
-
-
-@pytest.fixture
-def lake(url: str, tmp_path: Path) -> Lake:
-    return open_lake(url, tmp_path / "lake")
 
 
 def parameters(partitions: Partitioning) -> dict[str, str]:

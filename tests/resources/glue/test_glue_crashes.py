@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,16 +12,9 @@ from resources.catalog.base import check_files
 from resources.catalog.lease import Terms
 from resources.errors import CatalogBusy
 from tests.glue_lake import FIVE, SIX, TABLE, Lake, attempt, attempts, hours, open_lake
-from tests.servers.moto import moto_server
 
 #: Short turns, so that the place of a killed publisher is free soon.
 SHORT = Terms(seconds=1.0, skew_seconds=0.1, wait_seconds=60)
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with moto_server() as url:
-        yield url
 
 
 @pytest.fixture

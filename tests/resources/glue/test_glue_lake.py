@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,24 +12,11 @@ from resources.cleanup import cleanup
 from resources.errors import CatalogError
 from resources.publishing import Publisher
 from tests.glue_lake import Lake as GlueLake
-from tests.glue_lake import open_lake
-from tests.servers.moto import moto_server
 from tests.workshop import PLAYS, PyArrowCompute, Row, Workshop
 
 FIVE, SIX = "2024-05-01-05", "2024-05-01-06"
 ALPHA: Row = {"play_id": "alpha", "song_id": 1, "seconds": 10, "title": "One"}
 BETA: Row = {"play_id": "beta", "song_id": 2, "seconds": 20, "title": "Two"}
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with moto_server() as url:
-        yield url
-
-
-@pytest.fixture
-def glue(url: str, tmp_path: Path) -> GlueLake:
-    return open_lake(url, tmp_path)
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -20,29 +19,8 @@ from tests.glue_lake import (
     columns,
     hours,
     location,
-    open_lake,
 )
 from tests.servers.glue import refusing
-from tests.servers.moto import moto_server
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with moto_server() as url:
-        yield url
-
-
-@pytest.fixture
-def lake(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
-    monkeypatch.setattr("resources.catalog.glue_api._LONGEST_PAUSE_SECONDS", 0)
-    return open_lake(url, tmp_path / "lake")
-
-
-@pytest.fixture
-def table(lake: Lake) -> Lake:
-    lake.catalog.ensure_table(TABLE)
-    lake.calls.reset()
-    return lake
 
 
 def test_a_database_without_tables_or_no_database_is_an_empty_catalog(lake: Lake) -> None:

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,34 +21,13 @@ from tests.glue_lake import (
     columns,
     hours,
     location,
-    open_lake,
 )
 from tests.servers.glue import refusing
-from tests.servers.moto import moto_server
 
 if TYPE_CHECKING:
     from types_boto3_glue.type_defs import TableInputTypeDef
 
 ADOPTING = replace(TABLE, adopt=True)
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with moto_server() as url:
-        yield url
-
-
-@pytest.fixture
-def lake(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
-    monkeypatch.setattr("resources.catalog.glue_api._LONGEST_PAUSE_SECONDS", 0)
-    return open_lake(url, tmp_path / "lake")
-
-
-@pytest.fixture
-def table(lake: Lake) -> Lake:
-    lake.catalog.ensure_table(TABLE)
-    lake.calls.reset()
-    return lake
 
 
 def theirs(lake: Lake, **changes: object) -> TableInputTypeDef:
