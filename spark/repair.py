@@ -80,9 +80,12 @@ def _cuts(marks: Sequence[Mark], dirty_count: int) -> list[Found] | None:
     if not is_within or start >> TASK_BITS != end >> TASK_BITS:
         return None
     found: list[Found] = []
+    joined = 0  # cuts so far that were none, since they lay within a string
     for position, run in _runs(dirty):
         text = "{" + "}{".join(run) + "}"
-        found += _scanned(marks[0].object_index, position - start + 1, text, "}{")
+        here = list(_scanned(marks[0].object_index, position - start + 1 - joined, text, "}{"))
+        joined += len(run) - len(here)
+        found += here
     return found
 
 
@@ -108,5 +111,7 @@ def _runs(dirty: Sequence[Mark]) -> Iterator[tuple[int, list[str]]]:
 def _scanned(
     object_index: int, position: Optional[int], text: str, separator: str
 ) -> Iterator[Found]:
-    for each in scan_documents(text.encode(), separator):
-        yield Found(object_index, position, is_plain=False, document=each.text, reason=each.reason)
+    """The documents of a text, whose first one has this position in its object."""
+    for later, each in enumerate(scan_documents(text.encode(), separator)):
+        at = None if position is None else position + later
+        yield Found(object_index, at, is_plain=False, document=each.text, reason=each.reason)
