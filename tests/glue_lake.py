@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from resources.attempts import FileEntry, refined_prefix
 from resources.catalog.base import Catalog, Pointer, TableEntry
 from resources.catalog.glue import GlueCatalog
 from resources.catalog.lease import Terms
 from resources.storage import FolderStorage
 from spark.contract import Column, Contract
+from tests.pointers import FIVE, written_attempt
 from tests.servers.glue import Calls, glue_client
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ TABLE = TableEntry(
     comment="What was played",
     owners=("team:radio", "a@b.org"),
 )
-FIVE = "2014-06-16-05"
-SIX = "2014-06-16-06"
 
 
 class Lake(NamedTuple):
@@ -72,37 +70,13 @@ def open_lake(url: str, folder: Path, database: str = "", terms: Terms | None = 
 
 
 def attempt(lake: Lake, name: str, partition: str = FIVE, files: int = 1) -> Pointer:
-    """An attempt whose files are in storage, each filled with the attempt's name."""
-    values = {"dt": partition[:10], "hour": partition[11:]}
-    directory = f"{refined_prefix('Radio', name)}/dt={values['dt']}/hour={values['hour']}"
-    entries = [
-        FileEntry(f"{directory}/part-{number}.parquet", rows=10, bytes=len(name))
-        for number in range(files)
-    ]
-    for entry in entries:
-        path = lake.storage.local_path(entry.key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(name)
-    return Pointer(
-        partition=partition,
-        values=values,
-        attempt=name,
-        directory=directory,
-        files=entries,
-        rows=10 * files,
-        bytes=len(name) * files,
-        ledger={"documents": 10 * files, "quarantined": {}},
-        inputs={"raw": "f1", "tracks": "v1"},
-    )
+    """An attempt on the lake's table, with its files in storage."""
+    return written_attempt(lake.storage, "Radio", name, partition, files)
 
 
 def hours(lake: Lake, name: str, count: int) -> list[Pointer]:
     keys = [f"2014-06-{1 + n // 24:02d}-{n % 24:02d}" for n in range(count)]
     return [attempt(lake, name, key) for key in keys]
-
-
-def attempts(pointers: list[Pointer]) -> list[str]:
-    return [pointer.attempt for pointer in pointers]
 
 
 def columns(*changes: Column) -> TableEntry:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from resources.attempts import FileEntry, Verdict, new_attempt_id, refined_prefix
+from resources.attempts import FileEntry, Verdict, new_attempt_id
 from resources.catalog.base import (
     Pointer,
     TableEntry,
@@ -23,6 +23,7 @@ from resources.errors import AuditFailed, CatalogBusy, CatalogError
 from resources.sqlite import SharedDatabase
 from resources.storage import FolderStorage
 from spark.contract import Column, Contract
+from tests.pointers import FIVE, SIX, attempts, written_attempt
 
 TABLE = TableEntry(
     name="radio",
@@ -31,8 +32,6 @@ TABLE = TableEntry(
     comment="What was played",
     owners=("team:radio",),
 )
-FIVE = "2014-06-16-05:00"
-SIX = "2014-06-16-06:00"
 
 
 @pytest.fixture
@@ -48,29 +47,8 @@ def catalog(root: str) -> LocalCatalog:
 
 
 def attempt(root: str, name: str, partition: str = FIVE, files: int = 1) -> Pointer:
-    """An attempt whose files are in storage, each named and filled with the attempt's name."""
-    values = {"dt": partition[:10], "hour": partition[11:13]}
-    directory = f"{refined_prefix('radio', name)}/dt={values['dt']}/hour={values['hour']}"
-    entries = []
-    for number in range(files):
-        key = f"{directory}/part-{number}.parquet"
-        FolderStorage(root).write(key, name.encode())
-        entries.append(FileEntry(key, rows=10, bytes=len(name)))
-    return Pointer(
-        partition=partition,
-        values=values,
-        attempt=name,
-        directory=directory,
-        files=entries,
-        rows=10 * files,
-        bytes=len(name) * files,
-        ledger={"read": 10 * files, "quarantined": {}},
-        inputs={"raw": "f1", "tracks": "v1"},
-    )
-
-
-def attempts(pointers: list[Pointer]) -> list[str]:
-    return [pointer.attempt for pointer in pointers]
+    """An attempt on the table, with its files in storage."""
+    return written_attempt(FolderStorage(root), "radio", name, partition, files)
 
 
 def test_a_new_lake_has_an_empty_catalog(root: str) -> None:
@@ -146,7 +124,7 @@ def test_files_of_many_pointers_are_compared_each_with_its_own(root: str, togeth
     pointers = [attempt(root, "a", FIVE, files=2), attempt(root, "a" if together else "b", SIX)]
     check_all_files(storage, "radio", pointers)
     storage.delete([pointers[0].files[1].key])
-    with pytest.raises(CatalogError, match=r"05:00', attempt a as recorded.*part-1.parquet"):
+    with pytest.raises(CatalogError, match=r"05', attempt a as recorded.*part-1.parquet"):
         check_all_files(storage, "radio", pointers)
 
 

@@ -8,18 +8,8 @@ import pytest
 
 from resources.catalog.glue import GlueCatalog
 from resources.errors import CatalogError, CatalogUnavailable, SettingsError
-from tests.glue_lake import (
-    FIVE,
-    ID,
-    SIX,
-    TABLE,
-    Lake,
-    attempt,
-    attempts,
-    columns,
-    hours,
-    location,
-)
+from tests.glue_lake import ID, TABLE, Lake, attempt, columns, hours, location
+from tests.pointers import FIVE, SIX, attempts
 from tests.servers.glue import refusing
 
 

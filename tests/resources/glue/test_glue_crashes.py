@@ -11,7 +11,8 @@ import pytest
 from resources.catalog.base import check_files
 from resources.catalog.lease import Terms
 from resources.errors import CatalogBusy
-from tests.glue_lake import FIVE, SIX, TABLE, Lake, attempt, attempts, hours, open_lake
+from tests.glue_lake import TABLE, Lake, attempt, hours, open_lake
+from tests.pointers import FIVE, SIX, attempts
 
 #: Short turns, so that the place of a killed publisher is free soon.
 SHORT = Terms(seconds=1.0, skew_seconds=0.1, wait_seconds=60)

@@ -11,17 +11,8 @@ from resources.catalog.glue import GlueCatalog
 from resources.errors import CatalogBusy, CatalogError
 from resources.storage import FolderStorage
 from spark.contract import Column
-from tests.glue_lake import (
-    FIVE,
-    ID,
-    TABLE,
-    TITLE,
-    Lake,
-    attempt,
-    columns,
-    hours,
-    location,
-)
+from tests.glue_lake import ID, TABLE, TITLE, Lake, attempt, columns, hours, location
+from tests.pointers import FIVE
 from tests.servers.glue import refusing
 
 if TYPE_CHECKING:
