@@ -1,6 +1,6 @@
 """What the commands of `lake` share: the application, and how an error ends a command.
 
-The commands themselves are in `cli_look.py`, `cli_change.py` and `cli_declare.py`.
+The commands themselves are in the modules `cli_*.py` beside this one.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import typer
 from resources.browse import Published
 from resources.catalog.base import Catalog
 from resources.catalog.opening import open_catalog
+from resources.lake_storage import lake_storage
 from resources.settings import load_settings
-from resources.storage import Storage, open_storage
+from resources.storage import Storage
 from spark.errors import LakeError
 
 P = ParamSpec("P")
@@ -51,14 +52,13 @@ def ends_in_words(run: Callable[P, None]) -> Callable[P, None]:
 
 def storage() -> Storage:
     """The lake that the settings name."""
-    settings = load_settings()
-    return open_storage(settings.root, settings.aws)
+    return lake_storage(load_settings())
 
 
 def catalog() -> Catalog:
     """Its catalog."""
     settings = load_settings()
-    return open_catalog(settings, open_storage(settings.root, settings.aws))
+    return open_catalog(settings, lake_storage(settings))
 
 
 def location(found: Published) -> str:

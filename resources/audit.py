@@ -7,9 +7,11 @@ the verdict.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import pyarrow.parquet as pq
 
@@ -20,7 +22,9 @@ from resources.table import Limits
 from spark.contract import Contract
 from spark.ledger import Ledger
 
-_FOOTERS_AT_ONCE = 16
+_READ_AT_ONCE = 16
+T = TypeVar("T")
+R = TypeVar("R")
 #: Names of the checks, as the UI shows them, with what each of them says when it passes.
 CHECKS = {
     "ledger_balances": "Every document read is published, quarantined, a duplicate, filtered or dropped.",
@@ -52,7 +56,8 @@ def audit(
     storage: Storage, directory: str, contract: Contract, ledger: Ledger, limits: Limits
 ) -> Audit:
     """Judge the Parquet files below `directory` (a key prefix without a final slash)."""
-    footers = dict(_footers(storage, directory))
+    keys = [info.key for info in storage.list(f"{directory}/") if _is_data(directory, info.key)]
+    footers = dict(zip(keys, read_at_once(partial(read_footer, storage), keys), strict=True))
     files = tuple(
         FileEntry(key, footer.stats.rows, footer.stats.bytes) for key, footer in footers.items()
     )
@@ -69,7 +74,7 @@ def audit(
             "required_columns_have_no_nulls": tuple(
                 sentence
                 for key, footer in footers.items()
-                for sentence in _nulls(storage, key, footer, contract)
+                for sentence in null_problems(storage, key, footer, contract)
             ),
             "within_limits": tuple(beyond_limits(ledger, limits)),
         },
@@ -105,11 +110,26 @@ def read_rows(storage: Storage, key: str, count: int) -> list[dict[str, object]]
     return rows[:count]
 
 
-def _footers(storage: Storage, directory: str) -> list[tuple[str, Footer]]:
-    """Several at once: on S3 each is a request."""
-    keys = [info.key for info in storage.list(f"{directory}/") if _is_data(directory, info.key)]
-    with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as pool:
-        return list(zip(keys, pool.map(partial(read_footer, storage), keys), strict=True))
+def read_at_once(read: Callable[[T], R], of: Iterable[T]) -> list[R]:
+    """What `read` gives of each, in order; several at once, because on S3 each is a request."""
+    with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
+        return list(pool.map(read, of))
+
+
+def null_problems(storage: Storage, key: str, footer: Footer, contract: Contract) -> list[str]:
+    """Which required columns of a file hold nulls; a column is read where the footer is silent."""
+    present = {each.name for each in footer.fields}
+    found = []
+    for name in contract.required:
+        if name not in present:
+            continue  # the schema check says so
+        count = footer.stats.nulls.get(name)
+        if count is None:
+            with storage.open_input(key) as stream:
+                count = pq.read_table(stream, columns=[name])[name].null_count
+        if count:
+            found.append(f"{key}: column `{name}` is required and null in {count:,} rows")
+    return found
 
 
 def _is_data(directory: str, key: str) -> bool:
@@ -132,18 +152,3 @@ def _miscount(directory: str, files: tuple[FileEntry, ...], ledger: Ledger) -> l
         f"{directory}: {rows:,} rows in {len(files)} files, the ledger says "
         f"{ledger.published:,} were published"
     ]
-
-
-def _nulls(storage: Storage, key: str, footer: Footer, contract: Contract) -> list[str]:
-    present = {each.name for each in footer.fields}
-    found = []
-    for name in contract.required:
-        if name not in present:
-            continue  # the schema check says so
-        count = footer.stats.nulls.get(name)
-        if count is None:
-            with storage.open_input(key) as stream:
-                count = pq.read_table(stream, columns=[name])[name].null_count
-        if count:
-            found.append(f"{key}: column `{name}` is required and null in {count:,} rows")
-    return found

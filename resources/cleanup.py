@@ -18,13 +18,14 @@ from pydantic import TypeAdapter, ValidationError
 from resources.attempts import Verdict, attempt_time, newest_verdicts
 from resources.catalog.base import Catalog
 from resources.errors import SettingsError, StorageError
+from resources.lake_storage import is_address
 from resources.references import ReferenceVersion
 from resources.storage import ObjectInfo, Storage
 
 #: Objects removed while publishers wait; a thousand take some tens of milliseconds.
 _BATCH = 1000
 #: Where this project writes; raw objects are not ours, and "." is the catalog's draft.
-_WRITTEN = ("refined/", "quarantine/", "reference/", "code/", ".")
+WRITTEN = ("refined/", "quarantine/", "reference/", "code/", ".")
 _MANIFEST = TypeAdapter(ReferenceVersion)
 
 
@@ -75,7 +76,7 @@ def cleanup(
     cutoff = (now or datetime.now(UTC)) - older_than
     references = list(_stale_references(storage, _used_versions(catalog, keep_previous), cutoff))
     unfinished = [
-        info for area in _WRITTEN for info in storage.unfinished(area) if info.modified < cutoff
+        info for area in WRITTEN for info in storage.unfinished(area) if info.modified < cutoff
     ]
     removed: list[ObjectInfo] = []
     for table, stale in _stale_attempts(storage, cutoff).items():
@@ -116,6 +117,8 @@ def _with_quarantine(directories: Iterable[str]) -> set[str]:
     """
     found: set[str] = set()
     for directory in directories:
+        if is_address(directory):
+            continue  # adopted, and nothing in the lake
         area, table, attempt, *folders = directory.rstrip("/").split("/")
         found.add("/".join([area, table, attempt, *folders]))
         found.add("/".join(["quarantine", table, attempt, *(f for f in folders if "=" in f)]))

@@ -23,6 +23,7 @@ from resources.catalog.base import Catalog, Pointer
 from resources.catalog.opening import open_athena, open_catalog
 from resources.compute.base import Compute
 from resources.errors import StorageError
+from resources.lake_storage import lake_storage
 from resources.publishing import Publication, Publisher
 from resources.raw import RawPartition, list_raw, raw_objects, require_unchanged, separator
 from resources.references import (
@@ -64,7 +65,7 @@ class Lake:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.storage: Storage = open_storage(settings.root, settings.aws)
+        self.storage: Storage = lake_storage(settings)
         self.raw_storage: Storage = open_storage(settings.raw_root, settings.aws)
         self.catalog: Catalog = open_catalog(settings, self.storage)
         self.athena: Athena | None = (

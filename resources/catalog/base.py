@@ -238,8 +238,8 @@ def check_all_files(storage: Storage, table: str, pointers: Sequence[Pointer]) -
         attempts[pointer.attempt].append(pointer)
     for group in attempts.values():
         found: dict[str, dict[str, int]] = {_under(pointer): {} for pointer in group}
-        shared = posixpath.commonpath(list(found))
-        for info in storage.list(f"{shared}/" if shared else ""):
+        folder_of_all, slash, _ = posixpath.commonprefix(list(found)).rpartition("/")
+        for info in storage.list(folder_of_all + slash):
             folder = info.key
             while folder := folder.rstrip("/").rpartition("/")[0]:
                 folder += "/"

@@ -12,6 +12,7 @@ from operator import and_
 
 import pyarrow as pa
 import pyarrow.dataset as ds
+from pyarrow.fs import LocalFileSystem
 
 from resources.catalog.base import Pointer, TableEntry
 from resources.storage import Storage
@@ -45,9 +46,7 @@ def published_dataset(
     options = ds.ParquetFragmentScanOptions(pre_buffer=True)
     format_ = ds.ParquetFileFormat(default_fragment_scan_options=options)
     fragments = [
-        format_.make_fragment(
-            storage.open_input(file.key), partition_expression=_guarantee(pointer.values)
-        )
+        _fragment(format_, storage, file.key, _guarantee(pointer.values))
         for pointer in pointers
         for file in pointer.files
     ]
@@ -57,6 +56,16 @@ def published_dataset(
 def arrow_type(type_: str) -> pa.DataType:
     """Arrow's type for a contract's. Raises `ContractError` for what is not one."""
     return _arrow(parse_type(type_))
+
+
+def _fragment(
+    format_: ds.ParquetFileFormat, storage: Storage, key: str, holds: ds.Expression
+) -> ds.Fragment:
+    """A file, opened when it is read; one that is not of this machine is read through the store."""
+    path = storage.local_path(key)
+    if path is None:
+        return format_.make_fragment(storage.open_input(key), partition_expression=holds)
+    return format_.make_fragment(str(path), LocalFileSystem(), partition_expression=holds)
 
 
 def _guarantee(values: Mapping[str, str]) -> ds.Expression:

@@ -85,13 +85,9 @@ def _create_view(
     if not any(each.files for each in pointers):
         connection.execute(f"CREATE VIEW {view} AS {_select_nothing(entry)}")
         return
-    paths = {
-        str(path): each
-        for each in pointers
-        for file in each.files
-        if (path := storage.local_path(file.key))
-    }
-    if not paths:
+    files_of = {file.key: each for each in pointers for file in each.files}
+    paths = {str(path): each for key, each in files_of.items() if (path := storage.local_path(key))}
+    if len(paths) < len(files_of):
         dataset = published_dataset(storage, entry, pointers)
         connection.from_arrow(dataset).create_view(entry.name)
         return
