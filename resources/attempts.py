@@ -16,6 +16,7 @@ from urllib.parse import quote
 from pydantic import TypeAdapter, ValidationError
 
 from resources.errors import AlreadyThere, StorageError
+from resources.listing import list_folders
 from resources.storage import Storage
 
 #: Counts by name; a nested mapping breaks one count down, such as quarantined by reason.
@@ -101,9 +102,18 @@ def record(storage: Storage, verdict: Verdict) -> None:
 
 def newest(storage: Storage, table: str, partition: str) -> Verdict | None:
     """The verdict on a partition's latest attempt, passed or not; None before the first."""
-    prefix = _verdict_key(table, partition, "").removesuffix(".json")
-    keys = [info.key for info in storage.list(prefix) if info.key.endswith(".json")]
-    return _read(storage, max(keys)) if keys else None
+    return newest_of(storage, table, [partition]).get(partition)
+
+
+def newest_of(storage: Storage, table: str, partitions: Collection[str]) -> dict[str, Verdict]:
+    """The same for many partitions, listed together; those without an attempt are left out."""
+    folders = {_verdict_folder(table, each): each for each in partitions}
+    latest = {
+        folders[folder]: max(keys)
+        for folder, infos in list_folders(storage, folders).items()
+        if (keys := [info.key for info in infos if info.key.endswith(".json")])
+    }
+    return {partition: _read(storage, key) for partition, key in latest.items()}
 
 
 def newest_verdicts(storage: Storage, table: str, among: Collection[str]) -> list[Verdict]:
@@ -128,8 +138,12 @@ def all_verdicts(storage: Storage, table: str) -> list[Verdict]:
 
 
 def _verdict_key(table: str, partition: str, attempt: str) -> str:
-    folder = quote(partition, safe="=:+ ").replace(".", "%2E") or "all"
-    return f"refined/{table}/_manifest/{folder}/{attempt}.json"
+    return f"{_verdict_folder(table, partition)}{attempt}.json"
+
+
+def _verdict_folder(table: str, partition: str) -> str:
+    name = quote(partition, safe="=:+ ").replace(".", "%2E") or "all"
+    return f"refined/{table}/_manifest/{name}/"
 
 
 def _read(storage: Storage, key: str) -> Verdict:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import uuid
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -27,9 +28,9 @@ class FolderStorage:
         """Show the folder."""
         return f"FolderStorage({self.root!r})"
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+    def list(self, prefix: str, after: str = "") -> Iterator[ObjectInfo]:
         """Every object whose key starts with `prefix`; what vanishes meanwhile is left out."""
-        for info in self._walk(prefix):
+        for info in self._walk(prefix, after):
             if not _is_unfinished(info.key):
                 yield info
 
@@ -121,10 +122,11 @@ class FolderStorage:
         except OSError as error:
             raise _refusal("read", key, self.root, error) from error
 
-    def _walk(self, prefix: str) -> Iterator[ObjectInfo]:
+    def _walk(self, prefix: str, after: str = "") -> Iterator[ObjectInfo]:
         folder = prefix.rpartition("/")[0]
         start = self._path(folder) if folder else Path(self.root)
-        yield from _walk_folder(str(start), folder + "/" if folder else "", prefix, frozenset())
+        wanted = _Wanted(prefix, after)
+        yield from _walk_folder(str(start), folder + "/" if folder else "", wanted, frozenset())
 
     def _remove_empty(self, folder: Path) -> None:
         root = Path(self.root)
@@ -145,8 +147,23 @@ def _is_unfinished(key: str) -> bool:
     return key.rpartition("/")[2].startswith(_UNFINISHED)
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """Keys that start with `prefix` and sort after `after`."""
+
+    prefix: str
+    after: str
+
+    def has(self, key: str) -> bool:
+        return key.startswith(self.prefix) and key > self.after
+
+    def may_be_below(self, folder: str) -> bool:
+        is_on_the_way = folder.startswith(self.prefix) or self.prefix.startswith(folder)
+        return is_on_the_way and (folder > self.after or self.after.startswith(folder))
+
+
 def _walk_folder(
-    folder: str, base: str, prefix: str, above: frozenset[tuple[int, int]]
+    folder: str, base: str, wanted: _Wanted, above: frozenset[tuple[int, int]]
 ) -> Iterator[ObjectInfo]:
     """Objects below `folder`; `above` are the folders on the way, so that link loops end."""
     try:
@@ -163,9 +180,9 @@ def _walk_folder(
     for name, entry in entries:
         key = base + name
         if name.endswith("/"):
-            if key.startswith(prefix) or prefix.startswith(key):
-                yield from _walk_folder(entry.path, key, prefix, above | {identity})
-        elif key.startswith(prefix) and (info := _describe(entry, key)):
+            if wanted.may_be_below(key):
+                yield from _walk_folder(entry.path, key, wanted, above | {identity})
+        elif wanted.has(key) and (info := _describe(entry, key)):
             yield info
 
 

@@ -38,8 +38,11 @@ class Storage(Protocol):
     def root(self) -> str:
         """Where the keys start, as a setting would name it."""
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Every object whose key starts with `prefix`, at any depth, in order of keys."""
+    def list(self, prefix: str, after: str = "") -> Iterator[ObjectInfo]:
+        """Every object whose key starts with `prefix`, at any depth, in order of keys.
+
+        With `after`, only those whose keys sort after it; a store starts there at once.
+        """
 
     def unfinished(self, prefix: str) -> Iterator[ObjectInfo]:
         """What interrupted writes left under `prefix`; `list` never shows these."""

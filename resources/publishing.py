@@ -10,7 +10,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from resources.attempts import newest
+from resources.attempts import Verdict, newest_of
 from resources.catalog.athena import Athena
 from resources.catalog.base import Catalog, Pointer, TableEntry, pointer_to
 from resources.catalog.counting import Counted, count_in_athena, count_in_duckdb
@@ -47,7 +47,8 @@ class Publisher:
         counts other rows than the ledger; in the last case the pointer is back where it was. The
         same is done where the query fails, with its error: publishing again can succeed.
         """
-        pointers = [self._publishable(table, key) for key in keys]
+        verdicts = newest_of(self.storage, table.name, keys)
+        pointers = [_publishable(table, key, verdicts.get(key)) for key in keys]
         self.catalog.ensure_table(
             TableEntry(
                 table.name,
@@ -72,15 +73,6 @@ class Publisher:
             name = self.catalog.name_in_glue(table)
             return count_in_athena(self.athena, name, entry, pointers)
         return count_in_duckdb(self.catalog, self.storage, entry)
-
-    def _publishable(self, table: Table, key: str) -> Pointer:
-        verdict = newest(self.storage, table.name, key)
-        if verdict is None:
-            raise CatalogError(
-                f"catalog/{table.name}, partition {key}: there is no attempt to publish; "
-                f"materialize refined/{table.name} for this partition first"
-            )
-        return pointer_to(verdict, table.partitions.values(key))
 
     def _show_raw(self, table: Table) -> None:
         """Keep the table over raw JSON up to date; nothing that is published depends on it."""
@@ -132,3 +124,12 @@ class Publisher:
         }
         if fresh:
             self.catalog.withdraw(table.name, fresh)
+
+
+def _publishable(table: Table, key: str, verdict: Verdict | None) -> Pointer:
+    if verdict is None:
+        raise CatalogError(
+            f"catalog/{table.name}, partition {key}: there is no attempt to publish; "
+            f"materialize refined/{table.name} for this partition first"
+        )
+    return pointer_to(verdict, table.partitions.values(key))

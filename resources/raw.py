@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from resources.errors import RawChanged
+from resources.listing import list_folders
 from resources.storage import ObjectInfo, Storage, fingerprint
 from resources.table import Table
 from spark.compression import decompress
@@ -51,16 +52,18 @@ def list_raw(storage: Storage, table: Table, keys: Iterable[str]) -> list[RawPar
     Names that begin with `_` or `.` are markers and unfinished writes to every reader of a lake
     (Hive, Athena, Spark), and are ignored here too.
     """
-    found = []
-    for key in keys:
-        below = f"{table.raw.prefix}/{table.partitions.raw_prefix(key)}"
-        objects: list[ObjectInfo] = []
-        ignored: list[ObjectInfo] = []
-        for each in storage.list(below):
-            hidden = any(part.startswith(("_", ".")) for part in each.key[len(below) :].split("/"))
-            (ignored if hidden or each.key.endswith("/") else objects).append(each)
-        found.append(RawPartition(key, tuple(objects), tuple(ignored)))
-    return found
+    folders = {key: f"{table.raw.prefix}/{table.partitions.raw_prefix(key)}" for key in keys}
+    listed = list_folders(storage, folders.values())
+    return [_partition(key, folder, listed[folder]) for key, folder in folders.items()]
+
+
+def _partition(key: str, folder: str, listed: Iterable[ObjectInfo]) -> RawPartition:
+    objects: list[ObjectInfo] = []
+    ignored: list[ObjectInfo] = []
+    for each in listed:
+        hidden = any(part.startswith(("_", ".")) for part in each.key[len(folder) :].split("/"))
+        (ignored if hidden or each.key.endswith("/") else objects).append(each)
+    return RawPartition(key, tuple(objects), tuple(ignored))
 
 
 def require_unchanged(before: Sequence[RawPartition], after: Sequence[RawPartition]) -> None:

@@ -62,12 +62,13 @@ class S3Storage:
         """The client, made on first use."""
         return aws_client(self.aws, "s3")
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+    def list(self, prefix: str, after: str = "") -> Iterator[ObjectInfo]:
         """Every object whose key starts with `prefix`, a thousand to a page."""
         pages = self.client.get_paginator("list_objects_v2")
+        start: dict[str, Any] = {"StartAfter": self._below + after} if after else {}
         with self._asking("list", prefix, "s3:ListBucket"):
             for page in pages.paginate(
-                Bucket=self.bucket, Prefix=self._start(prefix), **self._payer
+                Bucket=self.bucket, Prefix=self._start(prefix), **start, **self._payer
             ):
                 for each in page.get("Contents", []):
                     yield ObjectInfo(

@@ -145,6 +145,15 @@ def test_listing_goes_by_prefix_as_text_and_in_order_of_keys(storage: Storage) -
     assert [info.key for info in storage.list("b/")] == []
 
 
+def test_listing_starts_after_a_key_whether_or_not_it_is_there(storage: Storage) -> None:
+    keys = ["a-b", "a/b", "a/c/d", "a0", "ab", "b"]
+    for key in keys:
+        storage.write(key, b"")
+    for after in [*keys, "", "a", "a/", "a/c", "a/c/", "a/c/e", "z"]:
+        found = [info.key for info in storage.list("a", after)]
+        assert found == [key for key in keys if key.startswith("a") and key > after], after
+
+
 def test_reading_what_is_not_there_says_so(storage: Storage) -> None:
     storage.write("a", b"")
     with pytest.raises(ObjectMissing, match="Expected an object 'raw/a'"):
