@@ -24,7 +24,7 @@ def list_folders(storage: Storage, folders: Collection[str]) -> dict[str, list[O
     """
     found: dict[str, list[ObjectInfo]] = {folder: [] for folder in folders}
     ordered = sorted(found)
-    shared = commonprefix(ordered)
+    shared = commonprefix(ordered)  # noqa: RUF071 - a prefix of keys is text, no path
     position, after = 0, ""
     while position < len(ordered):
         # Before the slash, as there may be an object of the folder's own name.
