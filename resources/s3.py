@@ -9,14 +9,19 @@ from __future__ import annotations
 import io
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from boto3.s3.transfer import TransferConfig
-from botocore.exceptions import ClientError
+from botocore.exceptions import (
+    ClientError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 
 from resources.aws import AwsSettings, arn, aws_client
 from resources.aws_errors import AWS_FAILURES, Refusal, is_transient, refusal
@@ -26,7 +31,7 @@ from resources.s3_file import S3File
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
-    from types_boto3_s3.type_defs import ObjectIdentifierTypeDef
+    from types_boto3_s3.type_defs import GetObjectOutputTypeDef, ObjectIdentifierTypeDef
 
 #: S3's limit of one request.
 _DELETED_AT_ONCE = 1000
@@ -35,6 +40,8 @@ _LARGE = TransferConfig(multipart_threshold=64 << 20, multipart_chunksize=16 << 
 #: Whose write it was, so that one whose answer got lost is known when it is sent again.
 _WRITER = "lake-writer"
 _MISSING = {"NoSuchKey", "404"}
+#: How often a body that breaks off is asked for.
+_BODIES = 5
 
 
 class S3Storage:
@@ -105,9 +112,7 @@ class S3Storage:
     def read(self, key: str) -> bytes:
         """The object's bytes, all of one version."""
         with self._asking("read", key, "s3:GetObject"):
-            answer = self.client.get_object(Bucket=self.bucket, Key=self._key(key), **self._payer)
-            with answer["Body"] as body:
-                return body.read()
+            return self._get(key)[1]
 
     def open_input(self, key: str) -> BinaryIO:
         """The object, read by ranges; its end is fetched at once, where Parquet's footer is."""
@@ -116,15 +121,11 @@ class S3Storage:
             same: dict[str, Any] = {"IfMatch": etag} if etag else {}
             with self._asking("read", key, "s3:GetObject"):
                 try:
-                    answer = self.client.get_object(
-                        Bucket=self.bucket, Key=self._key(key), Range=span, **same, **self._payer
-                    )
+                    answer, data = self._get(key, Range=span, **same)
                 except ClientError as error:
                     if error.response["Error"]["Code"] == "InvalidRange":
                         return b"", 0, ""  # an empty object has no last bytes
                     raise
-                with answer["Body"] as body:
-                    data = body.read()
                 size = answer.get("ContentRange", "").rpartition("/")[2] or len(data)
                 return data, int(size), answer["ETag"]
 
@@ -197,6 +198,22 @@ class S3Storage:
         if folder:
             check_key(folder, self.root)
         return self._below + prefix
+
+    def _get(self, key: str, **part: Any) -> tuple[GetObjectOutputTypeDef, bytes]:
+        """An object or a part of it. boto3 asks again for an answer, but not for a broken body."""
+        tries = 0
+        while True:
+            tries += 1
+            answer = self.client.get_object(
+                Bucket=self.bucket, Key=self._key(key), **part, **self._payer
+            )
+            try:
+                # Not `with answer["Body"]`: that gives the bare stream, whose errors are urllib3's.
+                with closing(answer["Body"]) as body:
+                    return answer, body.read()
+            except (ReadTimeoutError, ResponseStreamingError, IncompleteReadError):
+                if tries == _BODIES:
+                    raise
 
     def _uploaded_bytes(self, name: str, upload: str) -> int:
         pages = self.client.get_paginator("list_parts")
