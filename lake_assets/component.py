@@ -16,6 +16,7 @@ from lake_assets.assets.reference import reference_asset
 from lake_assets.assets.refined import refined_asset
 from lake_assets.declaration import TableModel, to_reference
 from lake_assets.problems import Place, Problem, declared_twice, problems
+from lake_assets.sensors import table_sensors
 from resources.errors import DeclarationError
 from resources.table import Reference, Table
 from spark.errors import ContractError
@@ -66,16 +67,16 @@ def refuse(found: Sequence[Problem], model: TableModel, file: Path | None) -> No
 def table_definitions(model: TableModel, table: Table) -> dg.Definitions:
     """The assets of a checked declaration."""
     own = {each.name for each in model.references}
-    partitions = model.partitions
     references = {join.reference.name: join.reference for join in table.joins}
     declared = {**references, **{each.name: to_reference(each) for each in model.references}}
     return dg.Definitions(
         assets=[
-            raw_asset(table, partitions),
+            raw_asset(table, model),
             *[reference_asset(table, each) for name, each in declared.items() if name in own],
-            refined_asset(table, partitions),
-            catalog_asset(table, partitions),
-        ]
+            refined_asset(table, model),
+            catalog_asset(table, model),
+        ],
+        sensors=table_sensors(table, model.automation, model.partitions.end),
     )
 
 

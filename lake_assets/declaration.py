@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import dagster as dg
 from pydantic import BeforeValidator, Field
 
+from lake_assets.automation import AutomationModel
 from resources.partitions import Partitioning
 from resources.table import Join, Limits, RawTable, Reference, Table
 from spark.contract import Column, Contract
@@ -226,6 +227,7 @@ class TableModel(dg.Model, dg.Resolvable):
         description="Publish over a table of the catalog, or columns of it, that others made. "
         "Without it they are refused and left as they are.",
     )
+    automation: AutomationModel = Field(default_factory=AutomationModel)
     compute: Literal["local"] = Field(default="local", description="The engine that refines it.")
 
     def to_table(self, references: dict[str, Reference]) -> Table:

@@ -62,7 +62,9 @@ def declared_tables() -> dict[str, Declared]:
         for model in component.references
     }
     return {
-        each.table: Declared(each.to_table(references), partitions_def(each.partitions))
+        each.table: Declared(
+            each.to_table(references), partitions_def(each.partitions, each.automation)
+        )
         for each in sorted(components, key=lambda each: each.table)
     }
 

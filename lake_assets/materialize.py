@@ -16,14 +16,12 @@ from lake_assets.cli_print import say
 from lake_assets.declared import Declared, declaration_errors, declared_table
 from lake_assets.definitions import defs
 from lake_assets.home import dagster_home
+from lake_assets.partitions import FIRST, LAST, ONE
 from lake_assets.progress import LOGGERS, RUN_CONFIG, Steps, noise_in, showing
 from resources.errors import AuditFailed, RunFailed
 from resources.lake import Lake
 from resources.settings import load_settings
 from spark.errors import LakeError
-
-_ONE = "dagster/partition"
-_FIRST, _LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
 @dataclass(frozen=True)
@@ -125,8 +123,8 @@ def _materialize(runs: Runs, lake: Lake, declared: Declared, wanted: Wanted) -> 
 def _partition_tags(keys: Sequence[str]) -> dict[str, str]:
     """The tags by which Dagster knows a run's partitions."""
     if len(keys) > 1:
-        return {_FIRST: keys[0], _LAST: keys[-1]}
-    return {_ONE: keys[0]} if keys else {}
+        return {FIRST: keys[0], LAST: keys[-1]}
+    return {ONE: keys[0]} if keys else {}
 
 
 def _contiguous(all_keys: Sequence[str], keys: Sequence[str]) -> Iterator[list[str]]:

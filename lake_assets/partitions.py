@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import dagster as dg
 
+from lake_assets.automation import AutomationModel
 from lake_assets.declaration import PartitionsModel
 from resources.partitions import ALL
 
+#: The tags by which Dagster knows a run's partition, or the first and last of its range.
+ONE = "dagster/partition"
+FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 _DAY, _HOUR = "%Y-%m-%d", "%Y-%m-%d-%H"
 
 
-def partitions_def(model: PartitionsModel) -> dg.PartitionsDefinition[str] | None:
-    """Hourly or daily partitions in UTC, or None for a table without any."""
+def partitions_def(
+    model: PartitionsModel, automation: AutomationModel
+) -> dg.PartitionsDefinition[str] | None:
+    """Hourly or daily partitions in UTC, or None for a table without any.
+
+    The partition that has not ended is among them only if it is published early.
+    """
     start, end = model.start, model.end
+    offset = 1 if automation.early else 0
     if model.by == "hour":
-        return dg.HourlyPartitionsDefinition(start, end, timezone="UTC", fmt=_HOUR)
+        return dg.HourlyPartitionsDefinition(
+            start, end, timezone="UTC", fmt=_HOUR, end_offset=offset
+        )
     if model.by == "day":
-        return dg.DailyPartitionsDefinition(start, end_date=end, timezone="UTC", fmt=_DAY)
+        return dg.DailyPartitionsDefinition(
+            start, end_date=end, timezone="UTC", fmt=_DAY, end_offset=offset
+        )
     return None
 
 

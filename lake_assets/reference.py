@@ -15,6 +15,7 @@ from typing import Annotated, Literal, Union, get_args, get_origin
 import dagster as dg
 from pydantic.fields import FieldInfo
 
+from lake_assets.automation import AutomationModel
 from lake_assets.declaration import (
     AuditModel,
     ColumnModel,
@@ -42,6 +43,7 @@ PARTS: tuple[tuple[str, type[dg.Model]], ...] = (
     ("transform", TransformModel),
     ("partitions", PartitionsModel),
     ("audit", AuditModel),
+    ("automation", AutomationModel),
 )
 EXAMPLE = """\
 type: lake_assets.LakeTable

@@ -137,21 +137,26 @@ class Lake:
 
     def changed(self, table: Table, raw: Sequence[RawPartition]) -> list[RawPartition]:
         """Those whose published rows were made from other objects, references or rules."""
-        pointers = self.pointers(table)
+        pointers, versions = self.pointers(table), self.versions(table)
         return [
             each
             for each in raw
-            if each.key not in pointers or pointers[each.key].inputs != self.inputs(table, each)
+            if each.key not in pointers
+            or pointers[each.key].inputs != {**versions, "raw": each.fingerprint}
         ]
 
     def inputs(self, table: Table, raw: RawPartition) -> dict[str, str]:
         """What a refine of the partition would be made from now; nothing for a missing reference."""
+        return {**self.versions(table), "raw": raw.fingerprint}
+
+    def versions(self, table: Table) -> dict[str, str]:
+        """What every partition would be made from now: its references' versions, and its code's."""
         versions = {
             join.reference.name: current_version(self.storage, join.reference.name)
             for join in table.joins
         }
         known = {name: version.version for name, version in versions.items() if version}
-        return {**known, "raw": raw.fingerprint, "code": table.code_version}
+        return {**known, "code": table.code_version}
 
     def publish(self, table: Table, keys: Sequence[str]) -> Publication:
         """Point readers at the newest attempt of each partition, as `Publisher.publish` does."""

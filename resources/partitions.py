@@ -38,6 +38,11 @@ class Partitioning:
         return _COLUMNS[self.by]
 
     @property
+    def length(self) -> timedelta:
+        """How long a partition lasts; only of tables that have partitions."""
+        return _LENGTHS[self.by]
+
+    @property
     def key_format(self) -> str:
         """The keys as `strftime` writes them."""
         return _FORMATS[self.by]
@@ -79,8 +84,8 @@ class Partitioning:
         if self.by == "none":
             return [ALL]
         begin, end = self.start_of(first), self.start_of(last)
-        count = (end - begin) // _LENGTHS[self.by] + 1
-        return [self.key_of(begin + number * _LENGTHS[self.by]) for number in range(count)]
+        count = (end - begin) // self.length + 1
+        return [self.key_of(begin + number * self.length) for number in range(count)]
 
     def problems(self, now: datetime) -> list[str]:
         """What keeps the partitions from working, a sentence each."""

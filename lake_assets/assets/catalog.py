@@ -2,7 +2,8 @@
 
 import dagster as dg
 
-from lake_assets.declaration import PartitionsModel
+from lake_assets.conditions import publish_condition
+from lake_assets.declaration import TableModel
 from lake_assets.metadata import (
     catalog_metadata,
     column_schema,
@@ -15,7 +16,7 @@ from lake_assets.resources import LakeResource, lake_errors
 from resources.table import Table
 
 
-def catalog_asset(table: Table, partitions: PartitionsModel) -> dg.AssetsDefinition:
+def catalog_asset(table: Table, model: TableModel) -> dg.AssetsDefinition:
     """The asset that publishes what passed its audit, and nothing else."""
 
     @dg.asset(
@@ -25,8 +26,10 @@ def catalog_asset(table: Table, partitions: PartitionsModel) -> dg.AssetsDefinit
         group_name=table.name,
         owners=list(table.owners),
         kinds={"duckdb", "table"},
-        partitions_def=partitions_def(partitions),
+        partitions_def=partitions_def(model.partitions, model.automation),
         backfill_policy=dg.BackfillPolicy.single_run(),
+        automation_condition=publish_condition(),
+        freshness_policy=model.automation.freshness,
         metadata={
             "dagster/column_schema": column_schema(table.published, table.partitions.columns),
             "dagster/column_lineage": passed_on_lineage(table),

@@ -2,14 +2,14 @@
 
 import dagster as dg
 
-from lake_assets.declaration import PartitionsModel
+from lake_assets.declaration import TableModel
 from lake_assets.metadata import column_schema, raw_metadata
 from lake_assets.partitions import partitions_def, requested_keys
 from lake_assets.resources import LakeResource, lake_errors
 from resources.table import Table
 
 
-def raw_asset(table: Table, partitions: PartitionsModel) -> dg.AssetsDefinition:
+def raw_asset(table: Table, model: TableModel) -> dg.AssetsDefinition:
     """The asset whose data version is the fingerprint of a partition's objects."""
 
     @dg.asset(
@@ -18,7 +18,7 @@ def raw_asset(table: Table, partitions: PartitionsModel) -> dg.AssetsDefinition:
         group_name=table.name,
         owners=list(table.owners),
         kinds={table.raw.format, "s3"},
-        partitions_def=partitions_def(partitions),
+        partitions_def=partitions_def(model.partitions, model.automation),
         backfill_policy=dg.BackfillPolicy.single_run(),
         metadata={"dagster/column_schema": column_schema(table.raw.contract)},
     )

@@ -6,7 +6,8 @@ import dagster as dg
 from dagster_pyspark import LazyPySparkResource
 
 from lake_assets.checks import audit_results, audit_specs
-from lake_assets.declaration import PartitionsModel
+from lake_assets.conditions import refine_condition
+from lake_assets.declaration import TableModel
 from lake_assets.metadata import (
     column_lineage,
     column_schema,
@@ -21,7 +22,7 @@ from resources.lake import Lake, Refined
 from resources.table import Table
 
 
-def refined_asset(table: Table, partitions: PartitionsModel) -> dg.AssetsDefinition:
+def refined_asset(table: Table, model: TableModel) -> dg.AssetsDefinition:
     """The asset that writes attempts; its blocking checks are the audit."""
     key = dg.AssetKey(["refined", table.name])
 
@@ -32,8 +33,9 @@ def refined_asset(table: Table, partitions: PartitionsModel) -> dg.AssetsDefinit
         group_name=table.name,
         owners=list(table.owners),
         kinds={"spark", "parquet"},
-        partitions_def=partitions_def(partitions),
+        partitions_def=partitions_def(model.partitions, model.automation),
         backfill_policy=dg.BackfillPolicy.single_run(),
+        automation_condition=refine_condition(table, model.automation),
         code_version=table.code_version,
         check_specs=audit_specs(key),
         metadata={

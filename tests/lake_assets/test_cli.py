@@ -329,7 +329,9 @@ def test_looking_at_a_lake_does_not_wait_for_dagster_to_be_imported(workshop: Wo
 
 
 def test_only_partitions_that_changed_are_materialized(workshop: Workshop) -> None:
-    declared = Declared(workshop.table, partitions_def(workshop.model.partitions))
+    declared = Declared(
+        workshop.table, partitions_def(workshop.model.partitions, workshop.model.automation)
+    )
     for hour in ("05", "06"):
         workshop.deliver(f"2024/05/01/{hour}", "a.json", {"play_id": hour})
     publish(workshop, FIVE, PLAYS)
@@ -344,7 +346,9 @@ def test_only_partitions_that_changed_are_materialized(workshop: Workshop) -> No
 
 
 def test_partitions_whose_raw_objects_are_gone_are_seen_as_changed(workshop: Workshop) -> None:
-    declared = Declared(workshop.table, partitions_def(workshop.model.partitions))
+    declared = Declared(
+        workshop.table, partitions_def(workshop.model.partitions, workshop.model.automation)
+    )
     path = workshop.deliver("2024/05/01/05", "a.json", {"play_id": "a"})
     publish(workshop, FIVE, PLAYS)
 

@@ -1,0 +1,52 @@
+"""The sensors of a table: one reports raw objects that arrived, one asks for the runs that follow."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from lake_assets.arrival_tick import Tick
+from lake_assets.automation import AutomationModel
+from lake_assets.resources import LakeResource, lake_errors
+from resources.arrivals import Watch
+from resources.table import Table
+
+
+def table_sensors(
+    table: Table, automation: AutomationModel, end: datetime | None
+) -> list[dg.SensorDefinition]:
+    """The two sensors of a table; they run from the start if the declaration says so."""
+    follows = automation.enabled and automation.cron is None
+    return [
+        arrivals_sensor(table, automation, automation.watch(end)),
+        dg.AutomationConditionSensorDefinition(
+            f"follow_{table.name}",
+            target=dg.AssetSelection.assets(["refined", table.name], ["catalog", table.name]),
+            description=f"Refines and publishes what arrived for {table.name}.",
+            default_status=_status(is_running=follows),
+            minimum_interval_seconds=automation.every_seconds,
+            run_tags={"dagster/priority": "10"},
+        ),
+    ]
+
+
+def _status(*, is_running: bool) -> dg.DefaultSensorStatus:
+    return dg.DefaultSensorStatus.RUNNING if is_running else dg.DefaultSensorStatus.STOPPED
+
+
+def arrivals_sensor(table: Table, automation: AutomationModel, watch: Watch) -> dg.SensorDefinition:
+    """Reports each raw partition that changed as a materialization of `raw/<table>`."""
+
+    @dg.sensor(
+        name=f"arrivals_{table.name}",
+        description=f"Looks for raw objects of {table.name}: new, replaced, deleted or late.",
+        minimum_interval_seconds=automation.every_seconds,
+        default_status=_status(is_running=automation.enabled),
+    )
+    def arrivals(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
+        with lake_errors():
+            tick = Tick(lake.lake, table, watch, automation.refresh_partitions, context.instance)
+            return tick.report(context.cursor, datetime.now(UTC), context.log)
+
+    return arrivals
