@@ -50,10 +50,10 @@ class LakeStorage:
         self._aws = aws
         self._others: dict[str, Storage] = {}
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Every object whose key, or whose address, starts with `prefix`."""
+    def list(self, prefix: str, after: str = "") -> Iterator[ObjectInfo]:
+        """Every object whose key, or whose address, starts with `prefix` and sorts after `after`."""
         start, store, below = self._place(prefix)
-        for info in store.list(below):
+        for info in store.list(below, after.removeprefix(start)):
             yield replace(info, key=start + info.key)
 
     def unfinished(self, prefix: str) -> Iterator[ObjectInfo]:

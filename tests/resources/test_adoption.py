@@ -142,9 +142,10 @@ def test_the_lakes_storage_changes_nothing_outside(workshop: Workshop, theirs: P
     key = f"file://{theirs}/{below(FIVE)}/part-0.parquet"
     storage = workshop.lake.storage
     assert storage.exists(key)
-    for change in (lambda: storage.delete([key]), lambda: storage.write(key, b"")):
-        with pytest.raises(StorageError, match="never changed"):
-            change()
+    with pytest.raises(StorageError, match="never changed"):
+        storage.delete([key])
+    with pytest.raises(StorageError, match="never changed"):
+        storage.write(key, b"")
     assert storage.exists(key)
 
 
