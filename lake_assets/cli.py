@@ -3,10 +3,25 @@
 Dagster takes seconds to import, so only the commands that need the declarations do.
 """
 
-from lake_assets import cli_adopt, cli_change, cli_declare, cli_doctor, cli_look
+from lake_assets import (
+    cli_adopt,
+    cli_change,
+    cli_declare,
+    cli_doctor,
+    cli_look,
+    cli_upkeep,
+)
 from lake_assets.cli_app import app
 
-__all__ = ["app", "cli_adopt", "cli_change", "cli_declare", "cli_doctor", "cli_look"]
+__all__ = [
+    "app",
+    "cli_adopt",
+    "cli_change",
+    "cli_declare",
+    "cli_doctor",
+    "cli_look",
+    "cli_upkeep",
+]
 
 if __name__ == "__main__":
     app()

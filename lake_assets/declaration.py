@@ -161,6 +161,14 @@ class AuditModel(dg.Model, dg.Resolvable):
     min_documents: int = Field(default=0, ge=0, description="Fewer fail the audit.")
 
 
+class RetentionModel(dg.Model, dg.Resolvable):
+    """How long partitions are published; `lake expire` takes older ones away."""
+
+    days: int = Field(
+        ge=1, description="Age in days of a partition's end, beyond which it expires."
+    )
+
+
 def contract_of(columns: list[ColumnModel]) -> Contract:
     """The contract that a list of columns declares; raises `ContractError`."""
     return Contract(tuple(each.to_column() for each in columns))
@@ -222,6 +230,7 @@ class TableModel(dg.Model, dg.Resolvable):
     )
     partitions: PartitionsModel = Field(default_factory=PartitionsModel)
     audit: AuditModel = Field(default_factory=AuditModel)
+    retention: RetentionModel | None = None
     adopt: bool = Field(
         default=False,
         description="Publish over a table of the catalog, or columns of it, that others made. "
@@ -252,4 +261,5 @@ class TableModel(dg.Model, dg.Resolvable):
             limits=Limits(**self.audit.model_dump()),
             compute=self.compute,
             adopt=self.adopt,
+            retention_days=self.retention.days if self.retention else None,
         )

@@ -1,4 +1,4 @@
-"""The code location: every declared table, the resources, and the job that rolls back."""
+"""The code location: every declared table, the resources, and the jobs for what is published."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import dagster as dg
 
 from lake_assets.resources import lake_resources
 from lake_assets.rollback import rollback_job
+from lake_assets.upkeep import UPKEEP_JOBS
 
 
 @dg.definitions
@@ -15,6 +16,8 @@ def defs() -> dg.Definitions:
     """All tables of `lake_assets/defs`; one Spark session serves all steps of a run."""
     tables = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
     shared = dg.Definitions(
-        resources=lake_resources(), executor=dg.in_process_executor, jobs=[rollback_job]
+        resources=lake_resources(),
+        executor=dg.in_process_executor,
+        jobs=[rollback_job, *UPKEEP_JOBS],
     )
     return dg.Definitions.merge(tables, shared)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -20,6 +21,7 @@ from lake_assets.partitions import FIRST, LAST, ONE
 from lake_assets.progress import LOGGERS, RUN_CONFIG, Steps, noise_in, showing
 from resources.errors import AuditFailed, RunFailed
 from resources.lake import Lake
+from resources.retention import expired_keys
 from resources.settings import load_settings
 from spark.errors import LakeError
 
@@ -64,11 +66,16 @@ def asked_for(declared: Declared, wanted: Wanted) -> list[str]:
 
 
 def changed(lake: Lake, declared: Declared, wanted: Wanted) -> list[str]:
-    """The partitions to materialize, in order: those asked for, without those that are current."""
+    """The partitions to materialize, in order: those asked for, without those that are current.
+
+    Expired ones are materialized only where they are named.
+    """
     table = declared.table
     pointers = lake.pointers(table)
-    listed = lake.raw(table, asked_for(declared, wanted))
     is_named = wanted.first is not None
+    keys = asked_for(declared, wanted)
+    gone = set() if is_named else set(expired_keys(table, keys, datetime.now(UTC)))
+    listed = lake.raw(table, [key for key in keys if key not in gone])
     found = [each for each in listed if is_named or each.objects or each.key in pointers]
     if wanted.everything:
         return [each.key for each in found]

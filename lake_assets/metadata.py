@@ -15,6 +15,8 @@ from spark.contract import Contract
 from spark.ledger import Ledger, total
 
 Metadata = dict[str, dg.MetadataValue]
+#: Lines of a table in metadata, which events keep for ever.
+_ROWS_SHOWN = 100
 
 
 def column_schema(contract: Contract, partition_columns: Sequence[str] = ()) -> dg.MetadataValue:
@@ -149,6 +151,15 @@ def sample_markdown(names: Sequence[str], rows: Sequence[Mapping[str, object]]) 
     line = "| " + " | ".join("---" for _ in names) + " |"
     body = ["| " + " | ".join(_cell(row.get(name)) for name in names) + " |" for row in rows]
     return "\n".join([head, line, *body])
+
+
+def markdown_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> dg.MetadataValue:
+    """The first of some rows as a table."""
+    if not rows:
+        return dg.MetadataValue.md("Nothing.")
+    shown = [dict(zip(names, row, strict=True)) for row in rows[:_ROWS_SHOWN]]
+    more = f"\n\nand {len(rows) - _ROWS_SHOWN:,} more" * (len(rows) > _ROWS_SHOWN)
+    return dg.MetadataValue.md(sample_markdown(names, shown) + more)
 
 
 def _cell(value: object) -> str:

@@ -61,7 +61,7 @@ def declared_twice(model: TableModel, others: Sequence[TableModel]) -> list[Prob
 
 def problems(model: TableModel, shared: Mapping[str, Reference], now: datetime) -> list[Problem]:
     """Everything wrong with a declaration; `shared` are the references of other declarations."""
-    found = [*_names(model), *_columns(model), *_partitions(model, now)]
+    found = [*_names(model), *_columns(model), *_partitions(model, now), *_retention(model)]
     if found:
         return found  # the rest builds on columns that are sound
     references = {**shared, **{each.name: to_reference(each) for each in model.references}}
@@ -123,6 +123,15 @@ def _partitions(model: TableModel, now: datetime) -> Iterator[Problem]:
             ("partitions", "end"),
             f"expected an end after the start {partitions.start:%Y-%m-%d %H:%M}, found "
             f"{partitions.end:%Y-%m-%d %H:%M}",
+        )
+
+
+def _retention(model: TableModel) -> Iterator[Problem]:
+    if model.retention is not None and model.partitions.by == "none":
+        yield Problem(
+            ("retention",),
+            "expected a table with partitions of an hour or a day, found one without any, of which "
+            "nothing can expire; remove `retention`",
         )
 
 

@@ -24,6 +24,7 @@ from lake_assets.declaration import (
     PartitionsModel,
     RawModel,
     ReferenceModel,
+    RetentionModel,
     TableModel,
     TransformModel,
 )
@@ -44,6 +45,7 @@ PARTS: tuple[tuple[str, type[dg.Model]], ...] = (
     ("partitions", PartitionsModel),
     ("audit", AuditModel),
     ("automation", AutomationModel),
+    ("retention", RetentionModel),
 )
 EXAMPLE = """\
 type: lake_assets.LakeTable
@@ -90,6 +92,8 @@ attributes:
   audit: # beyond these, an attempt is not published
     max_quarantined_share: 0.05
     min_documents: 100
+
+  retention: {days: 400} # older partitions are published no more
 """
 _MODELS = [model for _, model in PARTS]
 _PLAIN = {

@@ -22,7 +22,8 @@ from resources.storage import Storage
 #: Counts by name; a nested mapping breaks one count down, such as quarantined by reason.
 Ledger = dict[str, int | dict[str, int]]
 
-_ATTEMPT_ID = re.compile(r"(\d{8}T\d{6}\.\d{3})Z-[0-9a-f]{8}")
+#: The moment, something random, and something random again for each rewrite of the same rows.
+_ATTEMPT_ID = re.compile(r"(\d{8}T\d{6}\.\d{3})Z(-[0-9a-f]{8})+")
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,14 @@ def new_attempt_id(now: datetime) -> str:
     """An identifier that sorts by time: `20261121T034500.123Z-1a2b3c4d`. `now` has a time zone."""
     moment = now.astimezone(UTC)
     return f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03d}Z-{secrets.token_hex(4)}"
+
+
+def rewritten_attempt_id(attempt: str) -> str:
+    """An identifier for the same rows in other files: sorts after `attempt`, at the same time.
+
+    So an attempt that began after the rows were refined stays the newer one, whoever ends last.
+    """
+    return f"{attempt}-{secrets.token_hex(4)}"
 
 
 def attempt_time(attempt: str) -> datetime | None:
@@ -109,7 +118,7 @@ def newest_of(storage: Storage, table: str, partitions: Collection[str]) -> dict
     """The same for many partitions, listed together; those without an attempt are left out."""
     folders = {_verdict_folder(table, each): each for each in partitions}
     latest = {
-        folders[folder]: max(keys)
+        folders[folder]: max(keys, key=_without_ending)
         for folder, infos in list_folders(storage, folders).items()
         if (keys := [info.key for info in infos if info.key.endswith(".json")])
     }
@@ -122,7 +131,7 @@ def newest_verdicts(storage: Storage, table: str, among: Collection[str]) -> lis
     for info in storage.list(f"refined/{table}/_manifest/"):
         folder, _, name = info.key.rpartition("/")
         if name.endswith(".json"):
-            latest[folder] = name.removesuffix(".json")
+            latest[folder] = max(latest.get(folder, ""), _without_ending(name))
     return [
         _read(storage, f"{folder}/{attempt}.json")
         for folder, attempt in latest.items()
@@ -135,6 +144,20 @@ def all_verdicts(storage: Storage, table: str) -> list[Verdict]:
     keys = [info.key for info in storage.list(f"refined/{table}/_manifest/")]
     verdicts = [_read(storage, key) for key in keys if key.endswith(".json")]
     return sorted(verdicts, key=lambda verdict: (verdict.attempt, verdict.partition))
+
+
+def quarantine_directory(directory: str) -> str:
+    """Where documents were turned away beside the rows below `directory`: by its partition.
+
+    Folders of a job's own between the attempt and the partition have no counterpart there.
+    """
+    _, table, attempt, *folders = directory.rstrip("/").split("/")
+    return "/".join(["quarantine", table, attempt, *(each for each in folders if "=" in each)])
+
+
+def _without_ending(key: str) -> str:
+    """A verdict's key as attempts sort: `a` comes before `a-b`, and `a-b.json` before `a.json`."""
+    return key.removesuffix(".json")
 
 
 def _verdict_key(table: str, partition: str, attempt: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow.parquet as pq
 
-from resources.attempts import Verdict, all_verdicts, quarantine_prefix, refined_prefix
+from resources.attempts import Verdict, all_verdicts, quarantine_directory
 from resources.catalog.athena import Athena
 from resources.catalog.base import Catalog, Pointer, TableEntry
 from resources.catalog.glue import GlueCatalog
@@ -191,19 +191,12 @@ def quarantined(storage: Storage, verdicts: Iterable[Verdict], per_reason: int) 
 
 
 def _rejected(storage: Storage, verdict: Verdict) -> Iterable[Rejected]:
-    for info in storage.list(_quarantine_of(verdict)):
+    for info in storage.list(f"{quarantine_directory(verdict.directory)}/"):
         if not info.key.endswith(".parquet") or info.key.rpartition("/")[2].startswith((".", "_")):
             continue
         with storage.open_input(info.key) as stream, pq.ParquetFile(stream) as file:
             rows = file.read(["document", "reason", "source_object", "position"]).to_pylist()
         yield from (Rejected(partition=verdict.partition, **row) for row in rows)
-
-
-def _quarantine_of(verdict: Verdict) -> str:
-    """Where the partition's quarantine lies: under the attempt, in the partition's own folders."""
-    below = verdict.directory.removeprefix(refined_prefix(verdict.table, verdict.attempt))
-    folders = [each for each in below.split("/") if "=" in each]
-    return "/".join([quarantine_prefix(verdict.table, verdict.attempt), *folders, ""])
 
 
 def _reason_class(reason: str, classes: Sequence[str]) -> str:

@@ -15,7 +15,12 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import TypeAdapter, ValidationError
 
-from resources.attempts import Verdict, attempt_time, newest_verdicts
+from resources.attempts import (
+    Verdict,
+    attempt_time,
+    newest_verdicts,
+    quarantine_directory,
+)
 from resources.catalog.base import Catalog
 from resources.errors import SettingsError, StorageError
 from resources.lake_storage import is_address
@@ -65,7 +70,7 @@ def cleanup(
 ) -> CleanupReport:
     """Remove what nothing needs and what is `older_than`, so that running attempts are safe.
 
-    `keep_previous` is how many earlier versions of each partition stay for a rollback. A dry run
+    What expired stays as long, so that the expiry can be undone. `keep_previous` is how many earlier versions of each partition stay for a rollback. A dry run
     lists the same and removes nothing. Raises `SettingsError` for a negative number or age.
     """
     if keep_previous < 0 or older_than < timedelta(0):
@@ -74,7 +79,9 @@ def cleanup(
             f"found {keep_previous} versions and {older_than}."
         )
     cutoff = (now or datetime.now(UTC)) - older_than
-    references = list(_stale_references(storage, _used_versions(catalog, keep_previous), cutoff))
+    references = list(
+        _stale_references(storage, _used_versions(catalog, keep_previous, cutoff), cutoff)
+    )
     unfinished = [
         info for area in WRITTEN for info in storage.unfinished(area) if info.modified < cutoff
     ]
@@ -83,7 +90,7 @@ def cleanup(
         awaiting = _awaiting_publication(storage, catalog, table, stale)
         for batch in _batches(stale):
             with contextlib.nullcontext() if dry_run else catalog.holding():
-                needed = awaiting | _retained_directories(catalog, table, keep_previous)
+                needed = awaiting | _retained_directories(catalog, table, keep_previous, cutoff)
                 gone = [info for info in batch if not _lies_in(info.key, needed)]
                 if not dry_run:
                     storage.delete(info.key for info in gone)
@@ -94,35 +101,29 @@ def cleanup(
     return CleanupReport(dry_run, tuple(_by_directory([*removed, *references, *unfinished])))
 
 
-def _used_versions(catalog: Catalog, keep_previous: int) -> set[str]:
+def _used_versions(catalog: Catalog, keep_previous: int, cutoff: datetime) -> set[str]:
     """Versions of references that retained rows were joined with."""
     return {
         version
         for entry in catalog.tables()
-        for pointer in catalog.retained(entry.name, keep_previous)
+        for pointer in catalog.retained(entry.name, keep_previous, cutoff)
         for version in pointer.inputs.values()
     }
 
 
-def _retained_directories(catalog: Catalog, table: str, keep_previous: int) -> set[str]:
+def _retained_directories(
+    catalog: Catalog, table: str, keep_previous: int, cutoff: datetime
+) -> set[str]:
     if not _is_known(catalog, table):
         return set()
-    return _with_quarantine(each.directory for each in catalog.retained(table, keep_previous))
+    retained = catalog.retained(table, keep_previous, cutoff)
+    return _with_quarantine(each.directory for each in retained)
 
 
 def _with_quarantine(directories: Iterable[str]) -> set[str]:
-    """Where rows lie, and where those turned away beside them do: by partition of the attempt.
-
-    Folders of a job's own between the attempt and the partition have no counterpart there.
-    """
-    found: set[str] = set()
-    for directory in directories:
-        if is_address(directory):
-            continue  # adopted, and nothing in the lake
-        area, table, attempt, *folders = directory.rstrip("/").split("/")
-        found.add("/".join([area, table, attempt, *folders]))
-        found.add("/".join(["quarantine", table, attempt, *(f for f in folders if "=" in f)]))
-    return found
+    """Where rows lie, and where those turned away beside them do; what was adopted is elsewhere."""
+    bare = {each.rstrip("/") for each in directories if not is_address(each)}
+    return bare | {quarantine_directory(each) for each in bare}
 
 
 def _is_known(catalog: Catalog, table: str) -> bool:

@@ -21,6 +21,7 @@ from resources.audit import Audit, audit, read_rows
 from resources.catalog.athena import Athena
 from resources.catalog.base import Catalog, Pointer
 from resources.catalog.opening import open_athena, open_catalog
+from resources.compaction import Compactor
 from resources.compute.base import Compute
 from resources.errors import StorageError
 from resources.lake_storage import lake_storage
@@ -77,6 +78,11 @@ class Lake:
     def publisher(self) -> Publisher:
         """What publishes attempts to the catalog and counts them."""
         return Publisher(self.storage, self.raw_storage, self.catalog, self.athena)
+
+    @property
+    def compactor(self) -> Compactor:
+        """What makes few files of many."""
+        return Compactor(self.storage, self.publisher, self.settings.target_file_bytes)
 
     def raw(self, table: Table, keys: Sequence[str]) -> list[RawPartition]:
         """The raw objects of some partitions, as they are now."""

@@ -61,6 +61,10 @@ class Partitioning:
                 f"expected a partition key like {example} (UTC), found {key!r}"
             ) from None
 
+    def end_of(self, key: str) -> datetime:
+        """When a partition ends, not included; raises as `start_of` does."""
+        return self.start_of(key) + _LENGTHS[self.by]
+
     def values(self, key: str) -> dict[str, str]:
         """The partition columns' values: `2014-06-16-05` is `dt=2014-06-16`, `hour=05`."""
         if self.by == "none":

@@ -7,7 +7,7 @@ back because no query engine confirms it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from resources.attempts import Verdict, newest_of
@@ -61,10 +61,19 @@ class Publisher:
         )
         before = self.catalog.pointers(table.name)
         self.catalog.publish_all(table.name, pointers)
-        counted = self._read_back(table, pointers, before)
+        counted = self._read_back(table.name, pointers, before)
         self._show_raw(table)
         current = self.catalog.pointers(table.name)
         return Publication([current[key] for key in keys], counted)
+
+    def replace(self, table: str, pointers: Sequence[Pointer], over: Mapping[str, str]) -> Counted:
+        """Publish pointers to the same rows in other files, where readers still see `over`.
+
+        Raises as `publish` does when a reader counts other rows; the pointer is then put back.
+        """
+        before = self.catalog.pointers(table)
+        self.catalog.publish_all(table, pointers, over)
+        return self._read_back(table, pointers, before)
 
     def count_rows(self, table: str, pointers: Sequence[Pointer]) -> Counted:
         """Count the rows of at least these partitions with the engine that the settings name."""
@@ -88,20 +97,20 @@ class Publisher:
             )
 
     def _read_back(
-        self, table: Table, pointers: Sequence[Pointer], before: dict[str, Pointer]
+        self, table: str, pointers: Sequence[Pointer], before: dict[str, Pointer]
     ) -> Counted:
         """Count what was published; what no count confirms goes back, whatever the reason is."""
         try:
-            counted = self.count_rows(table.name, pointers)
+            counted = self.count_rows(table, pointers)
         except BaseException:
             # A retry would take them for published before, and leave them if it counts others.
             self._undo(table, pointers, before)
             raise
-        current = self.catalog.pointers(table.name)
+        current = self.catalog.pointers(table)
         wrong = [
             pointer
             for pointer in pointers
-            if current[pointer.partition].attempt == pointer.attempt
+            if _shows(current, pointer)
             and counted.rows.get(tuple(pointer.values.values()), 0) != pointer.rows
         ]
         if wrong:
@@ -109,21 +118,17 @@ class Publisher:
             first = wrong[0]
             found = counted.rows.get(tuple(first.values.values()), 0)
             raise CatalogError(
-                f"catalog/{table.name}, partition {first.partition}: {first.rows:,} rows were "
+                f"catalog/{table}, partition {first.partition}: {first.rows:,} rows were "
                 f"published, a query counts {found:,}. The publication of {len(wrong):,} such "
                 "partitions is undone; materialize refined for them again."
             )
         return counted
 
-    def _undo(self, table: Table, pointers: Sequence[Pointer], before: dict[str, Pointer]) -> None:
+    def _undo(self, table: str, pointers: Sequence[Pointer], before: dict[str, Pointer]) -> None:
         """Withdraw what was not published `before` already."""
-        fresh = {
-            each.partition: each.attempt
-            for each in pointers
-            if each.partition not in before or before[each.partition].attempt != each.attempt
-        }
+        fresh = {each.partition: each.attempt for each in pointers if not _shows(before, each)}
         if fresh:
-            self.catalog.withdraw(table.name, fresh)
+            self.catalog.withdraw(table, fresh)
 
 
 def _publishable(table: Table, key: str, verdict: Verdict | None) -> Pointer:
@@ -133,3 +138,9 @@ def _publishable(table: Table, key: str, verdict: Verdict | None) -> Pointer:
             f"materialize refined/{table.name} for this partition first"
         )
     return pointer_to(verdict, table.partitions.values(key))
+
+
+def _shows(pointers: Mapping[str, Pointer], pointer: Pointer) -> bool:
+    """Whether the pointers are to this attempt of its partition."""
+    current = pointers.get(pointer.partition)
+    return current is not None and current.attempt == pointer.attempt

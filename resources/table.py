@@ -68,7 +68,8 @@ class Limits:
 class Table:
     """One declared table; `added` are the columns that its named transform adds or retypes.
 
-    `adopt` lets publishing take over a table of the catalog that others made.
+    `adopt` lets publishing take over a table of the catalog that others made. Partitions that
+    ended more than `retention_days` ago expire, or none where it is None.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Table:
     limits: Limits
     compute: str = "local"
     adopt: bool = False
+    retention_days: int | None = None
 
     @property
     def published(self) -> Contract:

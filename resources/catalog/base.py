@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Protocol
 
 from resources.attempts import FileEntry, Ledger, Verdict, attempt_time
@@ -67,9 +68,12 @@ class Catalog(Protocol):
         does not hold the files as recorded.
         """
 
-    def publish_all(self, table: str, pointers: Sequence[Pointer]) -> None:
+    def publish_all(
+        self, table: str, pointers: Sequence[Pointer], over: Mapping[str, str] | None = None
+    ) -> None:
         """Publish many partitions, each of them in a transaction of its own.
 
+        With `over`, attempts by partition, those are left out that show another attempt by now.
         When one is refused, those before it may be published. Raises as `publish` does.
         """
 
@@ -88,7 +92,8 @@ class Catalog(Protocol):
     def rollback(self, table: str, partitions: Sequence[str]) -> list[Pointer]:
         """Go back to what each partition had before; all of them or none. Returns what they have.
 
-        Raises `CatalogError` naming the partitions that have nothing to go back to.
+        One that expired shows again what it did. Raises `CatalogError` naming the partitions that
+        have nothing to go back to.
         """
 
     def withdraw(self, table: str, attempts: Mapping[str, str]) -> None:
@@ -97,8 +102,20 @@ class Catalog(Protocol):
         Where another has been published since, nothing is done.
         """
 
-    def retained(self, table: str, keep_previous: int) -> list[Pointer]:
-        """Current pointers, and for each the last `keep_previous` it could be rolled back to."""
+    def expire(self, table: str, attempts: Mapping[str, str]) -> list[str]:
+        """Show readers nothing of partitions any more, given with the attempts that they show.
+
+        Returns them; where another attempt has been published since, nothing is done.
+        """
+
+    def retained(
+        self, table: str, keep_previous: int, expired_since: datetime | None = None
+    ) -> list[Pointer]:
+        """Current pointers, and for each the last `keep_previous` it could be rolled back to.
+
+        Those of partitions that expired at or after a moment count as current. Newest first
+        within a partition.
+        """
 
     def holding(self) -> AbstractContextManager[None]:
         """While held, nobody publishes or rolls back; readers are not affected."""

@@ -96,16 +96,18 @@ class GlueCatalog:
         """Publish one partition."""
         self.publish_all(table, [pointer])
 
-    def publish_all(self, table: str, pointers: Sequence[Pointer]) -> None:
+    def publish_all(
+        self, table: str, pointers: Sequence[Pointer], over: Mapping[str, str] | None = None
+    ) -> None:
         """Publish partitions, a hundred a call; each is swapped at once or not at all.
 
         What Glue refuses stays as it was, the others are published, and the error says so.
         """
         wanted = by_partition(table, pointers)
-        if not self._plan(table, wanted, Chain(self._history(table))).is_needed:
+        if not self._plan(table, wanted, Chain(self._history(table)), over).is_needed:
             return
         with self._turn(table) as turn:
-            plan = self._plan(table, wanted, Chain(self._history(table)))
+            plan = self._plan(table, wanted, Chain(self._history(table)), over)
             fresh = self._recorded(table, turn, plan)
             targets = [
                 Target(plan.places[name], version)
@@ -145,7 +147,7 @@ class GlueCatalog:
             chain = Chain(self._history(table))
             access = self._access(self._tables.require(table), chain)
             places = access.published()
-            steps = {name: _step_back(chain, places.get(name)) for name in partitions}
+            steps = {name: self._way_back(table, chain, name, places) for name in partitions}
             stuck = [name for name, step in steps.items() if step is None]
             if stuck:
                 raise CatalogError(
@@ -154,6 +156,7 @@ class GlueCatalog:
                 )
             restored = {name: step for name, step in steps.items() if step is not None}
             check_all_files(self._storage, table, list(_only(restored).values()))
+            places = access.of(_only(restored))
             self._go_back(
                 table, turn, access, {n: Target(places[n], v) for n, v in restored.items()}
             )
@@ -172,12 +175,33 @@ class GlueCatalog:
             }
             self._go_back(table, turn, access, targets)
 
-    def retained(self, table: str, keep_previous: int) -> list[Pointer]:
+    def expire(self, table: str, attempts: Mapping[str, str]) -> list[str]:
+        """Delete partitions, those of which are still current; the record says what they showed."""
+        self._tables.require(table)
+        with self._turn(table) as turn:
+            access = self._access(self._tables.require(table))
+            targets = {
+                name: Target(place, None)
+                for name, place in access.published().items()
+                if place.version and place.version.pointer.attempt == attempts.get(name)
+            }
+            self._go_back(table, turn, access, targets, is_expiry=True)
+            return list(targets)
+
+    def retained(
+        self, table: str, keep_previous: int, expired_since: datetime | None = None
+    ) -> list[Pointer]:
         """Current pointers, and for each the last `keep_previous` it could be rolled back to."""
-        chain = Chain(self._history(table))
+        history = self._history(table)
+        chain = Chain(history)
+        published = self._access(self._tables.require(table), chain).published()
         kept: list[Pointer] = []
-        for place in self._access(self._tables.require(table), chain).published().values():
-            version, depth = place.version, 0
+        expired = history.expired_since(expired_since) if expired_since else {}
+        gone = [
+            chain.version(record, name) for name, record in expired.items() if name not in published
+        ]
+        for first in [*(place.version for place in published.values()), *gone]:
+            version, depth = first, 0
             while version is not None and depth <= keep_previous:
                 kept.append(version.pointer)
                 version, depth = chain.previous(version), depth + 1
@@ -192,7 +216,13 @@ class GlueCatalog:
             for turn in turns:
                 turn.check()
 
-    def _plan(self, table: str, wanted: Mapping[str, Pointer], chain: Chain) -> Plan:
+    def _plan(
+        self,
+        table: str,
+        wanted: Mapping[str, Pointer],
+        chain: Chain,
+        over: Mapping[str, str] | None,
+    ) -> Plan:
         declared = self._tables.require(table)
         for pointer in wanted.values():
             check_pointer(declared.entry, pointer)
@@ -201,7 +231,9 @@ class GlueCatalog:
         plan = Plan(access, access.of(wanted), {}, {})
         is_adopted = ADOPT in declared.found.get("Parameters", {})
         for name, pointer in wanted.items():
-            judge(plan, declared, name, pointer, is_adopted=is_adopted)
+            current = plan.places[name].version
+            if over is None or (current and current.pointer.attempt == over[name]):
+                judge(plan, declared, name, pointer, is_adopted=is_adopted)
         return plan
 
     def _recorded(self, table: str, turn: Lease, plan: Plan) -> dict[str, Version]:
@@ -222,14 +254,33 @@ class GlueCatalog:
         )
         return versions
 
+    def _way_back(
+        self, table: str, chain: Chain, partition: str, places: Mapping[str, Place]
+    ) -> Version | None:
+        """To what the current version replaced, or without one to the version that expired."""
+        if partition in places:
+            return _step_back(chain, places[partition])
+        record = self._history(table).expired(partition)
+        return chain.version(record, partition) if record else None
+
     def _go_back(
-        self, table: str, turn: Lease, access: Places, targets: Mapping[str, Target]
+        self,
+        table: str,
+        turn: Lease,
+        access: Places,
+        targets: Mapping[str, Target],
+        *,
+        is_expiry: bool = False,
     ) -> None:
         if not targets:
             return
         history = self._history(table)
         moves = {
-            name: Move(_record(each.place), each.version.record if each.version else "")
+            name: Move(
+                _record(each.place),
+                each.version.record if each.version else "",
+                is_expiry=is_expiry,
+            )
             for name, each in targets.items()
         }
         turn.check()

@@ -29,11 +29,13 @@ class Move:
     """One partition's change from a version's record to another's; empty stands for nothing.
 
     `published` is the pointer of a new version; going back names an older record in `after`.
+    An expiry leads to nothing and, unlike a first publication withdrawn, can be undone.
     """
 
     before: str
     after: str
     published: Pointer | None = None
+    is_expiry: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,19 @@ class History:
             if move.published is not None and key in was_current
         ]
 
+    def expired(self, partition: str) -> str | None:
+        """The record of what a partition showed when it expired, if nothing happened since."""
+        last = next(reversed(self._moves(partition).values()), None)
+        return last.before if last is not None and last.is_expiry else None
+
+    def expired_since(self, since: datetime) -> dict[str, str]:
+        """The same of every partition that expired at or after a moment."""
+        last: dict[str, Move] = {}
+        for info in self._storage.list(f"{self._folder}/"):
+            if info.modified >= since:
+                last.update(self.read(info.key).moves)
+        return {name: move.before for name, move in last.items() if move.is_expiry}
+
     def _moves(self, partition: str) -> dict[str, Move]:
         """A partition's moves by the keys of their records, oldest first."""
         moves = ((key, self.read(key).moves.get(partition)) for key in self._keys(partition))
@@ -120,15 +135,16 @@ class Chain:
 
     def pointer(self, record: str, partition: str) -> Pointer:
         """What was published for a partition with a record."""
-        return self._version(record, partition).pointer
+        return self.version(record, partition).pointer
 
     def previous(self, version: Version) -> Version | None:
         """What a version replaced, or None for the first."""
         if not version.previous:
             return None
-        return self._version(version.previous, version.pointer.partition)
+        return self.version(version.previous, version.pointer.partition)
 
-    def _version(self, record: str, partition: str) -> Version:
+    def version(self, record: str, partition: str) -> Version:
+        """The version that a record published for a partition."""
         if record not in self._records:
             self._records[record] = self._history.read(record)
         move = self._records[record].moves.get(partition)

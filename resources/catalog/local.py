@@ -49,11 +49,12 @@ CREATE TABLE pointers (
 CREATE UNIQUE INDEX one_current ON pointers (table_name, partition) WHERE is_current = 1;
 CREATE INDEX by_partition ON pointers (table_name, partition, serial);
 """
-#: Each current pointer at depth 0, and at depth n the n-th that it could be rolled back to.
+#: Each current or expired pointer at depth 0, and at depth n the n-th that it replaced.
 _RETAINED = """
 WITH RECURSIVE chain (serial, replaced, partition, pointer, depth) AS (
     SELECT serial, replaced, partition, pointer, 0 FROM pointers
-    WHERE table_name = :table AND is_current = 1
+    WHERE table_name = :table
+        AND (is_current = 1 OR json_extract(pointer, '$.expired_at') >= :expired_since)
     UNION ALL
     SELECT p.serial, p.replaced, p.partition, p.pointer, c.depth + 1
     FROM chain AS c JOIN pointers AS p ON p.serial = c.replaced
@@ -105,13 +106,18 @@ class LocalCatalog:
                     (entry.name, _dump_table(entry)),
                 )
 
-    def publish(self, table: str, pointer: Pointer) -> None:
-        """Check the pointer against the table and storage, then make it current."""
+    def publish(self, table: str, pointer: Pointer, over: str | None = None) -> None:
+        """Check the pointer against the table and storage, then make it current.
+
+        With `over` only while that attempt is.
+        """
         with self._database.writing() as connection:
             entry = _require_table(connection, table)
             check_pointer(entry, pointer)
             check_files(self._storage, table, pointer)
             current = _current(connection, table, pointer.partition)
+            if over is not None and (current is None or current[1].attempt != over):
+                return
             if current is None:
                 _make_current(connection, table, _stamped(pointer), replaced=None)
                 return
@@ -127,10 +133,12 @@ class LocalCatalog:
             connection.execute("UPDATE pointers SET is_current = 0 WHERE serial = ?", (serial,))
             _make_current(connection, table, _stamped(pointer), replaced=serial)
 
-    def publish_all(self, table: str, pointers: Sequence[Pointer]) -> None:
+    def publish_all(
+        self, table: str, pointers: Sequence[Pointer], over: Mapping[str, str] | None = None
+    ) -> None:
         """Publish one after the other, so that readers never wait for all of them."""
         for pointer in pointers:
-            self.publish(table, pointer)
+            self.publish(table, pointer, over[pointer.partition] if over is not None else None)
 
     def tables(self) -> list[TableEntry]:
         """Every table, by name."""
@@ -164,7 +172,7 @@ class LocalCatalog:
         """Go back to what each partition had before; all of them or none."""
         with self._database.writing() as connection:
             _require_table(connection, table)
-            steps = {name: _step_back(connection, table, name) for name in partitions}
+            steps = {name: _way_back(connection, table, name) for name in partitions}
             stuck = [name for name, step in steps.items() if step is None]
             if stuck:
                 raise CatalogError(
@@ -178,7 +186,9 @@ class LocalCatalog:
                     "UPDATE pointers SET is_current = 0 WHERE serial = ?", (step.current_serial,)
                 )
                 connection.execute(
-                    "UPDATE pointers SET is_current = 1 WHERE serial = ?", (step.previous_serial,)
+                    "UPDATE pointers SET is_current = 1, "
+                    "pointer = json_remove(pointer, '$.expired_at') WHERE serial = ?",
+                    (step.previous_serial,),
                 )
             return [step.pointer for step in restored]
 
@@ -199,12 +209,32 @@ class LocalCatalog:
                         (step.previous_serial,),
                     )
 
-    def retained(self, table: str, keep_previous: int) -> list[Pointer]:
+    def expire(self, table: str, attempts: Mapping[str, str]) -> list[str]:
+        """Leave partitions without a current pointer; the one they had is marked, for a rollback."""
+        now = datetime.now(UTC).isoformat()
+        expired = []
+        with self._database.writing() as connection:
+            _require_table(connection, table)
+            for partition, attempt in attempts.items():
+                current = _current(connection, table, partition)
+                if current is not None and current[1].attempt == attempt:
+                    connection.execute(
+                        "UPDATE pointers SET is_current = 0, "
+                        "pointer = json_set(pointer, '$.expired_at', ?) WHERE serial = ?",
+                        (now, current[0]),
+                    )
+                    expired.append(partition)
+        return expired
+
+    def retained(
+        self, table: str, keep_previous: int, expired_since: datetime | None = None
+    ) -> list[Pointer]:
         """Current pointers, and for each the last `keep_previous` it could be rolled back to."""
+        since = expired_since.astimezone(UTC).isoformat() if expired_since else None
         with self._database.reading() as connection:
             _require_table(connection, table)
             rows: list[tuple[str]] = connection.execute(
-                _RETAINED, {"table": table, "depth": keep_previous}
+                _RETAINED, {"table": table, "depth": keep_previous, "expired_since": since}
             ).fetchall()
             return [_POINTER.validate_json(row[0]) for row in rows]
 
@@ -217,9 +247,9 @@ class LocalCatalog:
 
 @dataclass(frozen=True)
 class _Step:
-    """One partition's way back: from the current pointer to the one it replaced."""
+    """One partition's way back: from the current pointer, if any, to the one before it."""
 
-    current_serial: int
+    current_serial: int | None
     previous_serial: int
     pointer: Pointer
 
@@ -285,6 +315,18 @@ def _current(
         (table, partition),
     ).fetchone()
     return None if row is None else (row[0], _POINTER.validate_json(row[1]))
+
+
+def _way_back(connection: sqlite3.Connection, table: str, partition: str) -> _Step | None:
+    """To what the current pointer replaced, or without one to the pointer that expired."""
+    if _current(connection, table, partition) is not None:
+        return _step_back(connection, table, partition)
+    row = connection.execute(
+        "SELECT serial, pointer FROM pointers WHERE table_name = ? AND partition = ? "
+        "AND json_extract(pointer, '$.expired_at') IS NOT NULL ORDER BY serial DESC LIMIT 1",
+        (table, partition),
+    ).fetchone()
+    return None if row is None else _Step(None, row[0], _POINTER.validate_json(row[1]))
 
 
 def _step_back(connection: sqlite3.Connection, table: str, partition: str) -> _Step | None:

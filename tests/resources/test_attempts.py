@@ -17,6 +17,7 @@ from resources.attempts import (
     quarantine_prefix,
     record,
     refined_prefix,
+    rewritten_attempt_id,
 )
 from resources.errors import AlreadyThere, StorageError
 from resources.storage import FolderStorage
@@ -142,3 +143,17 @@ def test_a_damaged_verdict_is_named_with_what_is_wrong(
     storage.write("refined/radio/_manifest/p/x.json", text.encode())
     with pytest.raises(StorageError, match=f"_manifest/p/x.json.*{message}"):
         newest(storage, "radio", "p")
+
+
+def test_a_rewrite_sorts_after_its_attempt_and_before_any_later_one(storage: FolderStorage) -> None:
+    rewritten = rewritten_attempt_id(FIRST)
+    again = rewritten_attempt_id(rewritten)
+    assert attempt_time(again) == attempt_time(rewritten) == attempt_time(FIRST)
+    for attempt in (again, FIRST, rewritten):
+        record(storage, verdict(attempt))
+        found = newest(storage, "radio", "2014-06-16-05:00")
+        assert found is not None
+        assert found.attempt == again
+    assert [each.attempt for each in newest_verdicts(storage, "radio", {FIRST, again})] == [again]
+    record(storage, verdict(SECOND))
+    assert newest(storage, "radio", "2014-06-16-05:00") == verdict(SECOND)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -401,3 +402,51 @@ def test_pages_are_read_to_the_last(table: Lake) -> None:
 def test_names_that_athena_does_not_take_are_refused_at_once(lake: Lake, name: str) -> None:
     with pytest.raises(SettingsError, match="lower-case letters, digits and underscores"):
         GlueCatalog(lake.client, lake.storage, name, location=location)
+
+
+# --- What expires, and what is published over something only ---
+
+
+def test_an_expired_partition_is_deleted_and_comes_back_by_a_rollback(table: Lake) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=5)
+    table.catalog.publish_all("Radio", [attempt(table, "a"), attempt(table, "a", SIX)])
+    table.catalog.publish("Radio", attempt(table, "b"))
+    shown = table.catalog.pointers("Radio")[FIVE]
+
+    assert table.catalog.expire("Radio", {FIVE: "b", SIX: "other"}) == [FIVE]
+
+    assert list(table.catalog.pointers("Radio")) == [SIX]
+    assert attempts(table.catalog.history("Radio", FIVE)) == ["b", "a"]
+    assert attempts(table.catalog.retained("Radio", 9)) == ["a"]
+    assert attempts(table.catalog.retained("Radio", 9, before)) == ["a", "b", "a"]
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    assert attempts(table.catalog.retained("Radio", 9, later)) == ["a"]
+    assert table.catalog.rollback("Radio", [FIVE]) == [shown]
+    assert table.catalog.pointers("Radio")[FIVE] == shown
+    assert table.catalog.rollback("Radio", [FIVE])[0].attempt == "a"
+
+
+def test_a_first_publication_that_was_withdrawn_does_not_come_back(table: Lake) -> None:
+    table.catalog.publish("Radio", attempt(table, "a"))
+    table.catalog.withdraw("Radio", {FIVE: "a"})
+    with pytest.raises(CatalogError, match="there is none"):
+        table.catalog.rollback("Radio", [FIVE])
+
+
+def test_a_partition_published_after_it_expired_has_nothing_before_it(table: Lake) -> None:
+    table.catalog.publish("Radio", attempt(table, "a"))
+    table.catalog.expire("Radio", {FIVE: "a"})
+    table.catalog.publish("Radio", attempt(table, "b"))
+    assert attempts(table.catalog.history("Radio", FIVE)) == ["b", "a"]
+    with pytest.raises(CatalogError, match="there is none"):
+        table.catalog.rollback("Radio", [FIVE])
+
+
+def test_a_pointer_is_published_over_the_attempt_that_it_is_made_from_only(table: Lake) -> None:
+    table.catalog.publish_all("Radio", [attempt(table, "a"), attempt(table, "a", SIX)])
+    table.catalog.publish("Radio", attempt(table, "b", SIX))
+    compacted = [attempt(table, "c"), attempt(table, "c", SIX)]
+
+    table.catalog.publish_all("Radio", compacted, {FIVE: "a", SIX: "a"})
+
+    assert attempts(list(table.catalog.pointers("Radio").values())) == ["c", "b"]
