@@ -26,7 +26,7 @@ compile() {
     echo "$output: $(grep -c '^[a-z0-9]' "$output") packages"
 }
 
-compile requirements.lock 3.11 pyproject.toml --extra dev
+compile requirements.lock 3.11 pyproject.toml --extra dev --extra deploy --extra ui
 for input in scripts/locks/*.in; do
     compile "${input%.in}.lock" 3.9 "$input" --no-config
 done

@@ -156,7 +156,8 @@ class GlueCatalog:
                 )
             restored = {name: step for name, step in steps.items() if step is not None}
             check_all_files(self._storage, table, list(_only(restored).values()))
-            places = access.of(_only(restored))
+            gone = {name: v.pointer for name, v in restored.items() if name not in places}
+            places |= access.of(gone) if gone else {}
             self._go_back(
                 table, turn, access, {n: Target(places[n], v) for n, v in restored.items()}
             )
