@@ -15,8 +15,8 @@ from spark.contract import Contract
 from spark.ledger import Ledger, total
 
 Metadata = dict[str, dg.MetadataValue]
-#: Lines of a table in metadata, which events keep for ever.
-_ROWS_SHOWN = 100
+#: Lines of a table, and characters of a cell, in metadata, which events keep for ever.
+_ROWS_SHOWN, _CELL = 100, 80
 
 
 def column_schema(contract: Contract, partition_columns: Sequence[str] = ()) -> dg.MetadataValue:
@@ -143,26 +143,33 @@ def ledger_markdown(ledgers: Iterable[Ledger]) -> str:
     return "\n".join(["| what became of them | documents |", "| --- | ---: |", *lines])
 
 
-def sample_markdown(names: Sequence[str], rows: Sequence[Mapping[str, object]]) -> str:
-    """Some rows as a table."""
-    if not rows:
-        return "No rows."
-    head = "| " + " | ".join(_cell(name) for name in names) + " |"
-    line = "| " + " | ".join("---" for _ in names) + " |"
-    body = ["| " + " | ".join(_cell(row.get(name)) for name in names) + " |" for row in rows]
-    return "\n".join([head, line, *body])
+def sample_table(names: Sequence[str], rows: Sequence[Mapping[str, object]]) -> dg.MetadataValue:
+    """Some rows as a table that the UI opens on demand, however many columns there are."""
+    records = [dg.TableRecord({name: _value(row.get(name)) for name in names}) for row in rows]
+    columns = [dg.TableColumn(name) for name in names]
+    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=columns))
 
 
 def markdown_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> dg.MetadataValue:
     """The first of some rows as a table."""
     if not rows:
         return dg.MetadataValue.md("Nothing.")
-    shown = [dict(zip(names, row, strict=True)) for row in rows[:_ROWS_SHOWN]]
-    more = f"\n\nand {len(rows) - _ROWS_SHOWN:,} more" * (len(rows) > _ROWS_SHOWN)
-    return dg.MetadataValue.md(sample_markdown(names, shown) + more)
+    lines = ["| " + " | ".join(map(_cell, row)) + " |" for row in rows[:_ROWS_SHOWN]]
+    head = [
+        "| " + " | ".join(map(_cell, names)) + " |",
+        "| " + " | ".join("---" for _ in names) + " |",
+    ]
+    more = [f"\nand {len(rows) - _ROWS_SHOWN:,} more"] * (len(rows) > _ROWS_SHOWN)
+    return dg.MetadataValue.md("\n".join([*head, *lines, *more]))
 
 
-def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    text = text.replace("|", "\\|").replace("\n", " ")
-    return text if len(text) <= 80 else text[:79] + "…"
+def _value(value: object) -> str | int | float | bool | None:
+    """What a record may hold: moments are in UTC without saying so, long texts are cut."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = str(value).removesuffix("+00:00")
+    return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

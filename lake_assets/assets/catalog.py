@@ -9,7 +9,7 @@ from lake_assets.metadata import (
     column_schema,
     passed_on_lineage,
     read_back_metadata,
-    sample_markdown,
+    sample_table,
 )
 from lake_assets.partitions import partitions_def, requested_keys
 from lake_assets.resources import LakeResource, lake_errors
@@ -47,11 +47,11 @@ def catalog_asset(table: Table, model: TableModel) -> dg.AssetsDefinition:
         names = [*table.published.names, *table.partitions.columns]
         rows = lake.lake.published_sample(pointers, 5)
         summary = {
-            "sample": dg.MetadataValue.md(sample_markdown(names, rows)),
             "dagster/row_count": dg.MetadataValue.int(lake.lake.row_count(table.name)),
             **read_back_metadata(publication.counted),
+            "sample": sample_table(names, rows),
         }
         single = catalog_metadata(pointers[0]) if len(pointers) == 1 else {}
-        return dg.MaterializeResult(metadata={**summary, **single})
+        return dg.MaterializeResult(metadata={**single, **summary})
 
     return catalog

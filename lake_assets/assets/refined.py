@@ -13,7 +13,7 @@ from lake_assets.metadata import (
     column_schema,
     ledger_markdown,
     refined_metadata,
-    sample_markdown,
+    sample_table,
 )
 from lake_assets.partitions import partitions_def, requested_keys
 from lake_assets.resources import LakeResource, lake_errors
@@ -62,11 +62,8 @@ def refined_asset(table: Table, model: TableModel) -> dg.AssetsDefinition:
 
 def _summary(lake: Lake, table: Table, done: Sequence[Refined]) -> dict[str, dg.MetadataValue]:
     """What every materialization of the run shows: the run's ledger and some of its rows."""
-    names = table.published.names
-    summary: dict[str, dg.MetadataValue] = {
-        "sample": dg.MetadataValue.md(sample_markdown(names, lake.sample(done, 5))),
-    }
+    sample = {"sample": sample_table(table.published.names, lake.sample(done, 5))}
     if len(done) == 1:
-        return {**summary, **refined_metadata(done[0])}
+        return {**refined_metadata(done[0]), **sample}
     ledgers = ledger_markdown(each.report.ledger for each in done)
-    return {**summary, "ledger_of_run": dg.MetadataValue.md(ledgers)}
+    return {"ledger_of_run": dg.MetadataValue.md(ledgers), **sample}

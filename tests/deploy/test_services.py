@@ -140,10 +140,11 @@ def _service(name: str, home: Path, ports: Mapping[str, str]) -> Iterator[subpro
     command = start.removeprefix("ExecStart=")
     command = command.replace("/opt/lake-assets/deploy/workspace.yaml", f"{home}/workspace.yaml")
     command = command.replace("/opt/lake-assets", str(ROOT))
+    folder = ROOT if "WorkingDirectory=/opt/lake-assets\n" in unit else home
     words = [ports.get(each, each) for each in shlex.split(command)]
     with (home / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(
-            words, cwd=home, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            words, cwd=folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
         )
         try:
             yield process

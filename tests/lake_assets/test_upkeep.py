@@ -31,7 +31,9 @@ def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
     compute = PyArrowCompute({FIVE: ROWS, SIX: ROWS}, rows_per_file=1)
     made.lake.refine(compute, made.table, [FIVE, SIX])
     made.lake.publish(made.table, [FIVE, SIX])
-    declared = {"plays": Declared(made.table, partitions_def(made.model.partitions))}
+    declared = {
+        "plays": Declared(made.table, partitions_def(made.model.partitions, made.model.automation))
+    }
     monkeypatch.setattr("lake_assets.upkeep.declared_tables", lambda: declared)
     monkeypatch.setenv("LAKE_ROOT", str(made.root))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
@@ -149,7 +151,9 @@ def test_the_job_expires_and_leaves_its_figures(workshop: Workshop) -> None:
 
 def test_what_expired_is_materialized_only_by_name(workshop: Workshop) -> None:
     workshop.deliver("2024/05/01/05", "a.json", {"play_id": "late"})
-    declared = Declared(workshop.table, partitions_def(workshop.model.partitions))
+    declared = Declared(
+        workshop.table, partitions_def(workshop.model.partitions, workshop.model.automation)
+    )
 
     assert changed(workshop.lake, declared, Wanted()) == []
     assert changed(workshop.lake, declared, Wanted(FIVE, FIVE)) == [FIVE]
