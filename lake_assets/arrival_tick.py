@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import dagster as dg
@@ -14,7 +14,9 @@ from lake_assets.metadata import Metadata, raw_metadata
 from lake_assets.unfinished import unfinished
 from resources.arrival_answers import answers, with_versions
 from resources.arrival_cursor import Cursor, read_cursor
+from resources.arrival_queue import ArrivalQueue, Notices
 from resources.arrivals import Arrival, Look, Lookout, Watch
+from resources.errors import QueueError
 from resources.lake import Lake
 from resources.raw import RawPartition
 from resources.stale import commands, stale_inputs
@@ -36,6 +38,7 @@ class Tick:
     watch: Watch
     refresh_partitions: int
     instance: dg.DagsterInstance
+    queue: ArrivalQueue | None = None
 
     def report(self, text: str | None, now: datetime, log: logging.Logger) -> dg.SensorResult:
         """The events of what changed, with the cursor to go on from."""
@@ -43,7 +46,8 @@ class Tick:
         if before is None:
             log.warning("The cursor is of another version: everything in the window is listed.")
             before = Cursor()
-        look = self._look(before, now)
+        notices = self._notices(before, log)
+        look = self._look(replace(before, receipts=notices.receipts), now, notices.partitions)
         expected = with_versions(
             look.cursor, self.lake.versions(self.table), self.refresh_partitions, now
         )
@@ -59,10 +63,26 @@ class Tick:
         self._log(look, found.again, log)
         return dg.SensorResult(asset_events=events, cursor=found.cursor.to_text())
 
-    def _look(self, cursor: Cursor, now: datetime) -> Look:
+    def _notices(self, cursor: Cursor, log: logging.Logger) -> Notices:
+        """What the queue says; without it, listing finds the same some looks later.
+
+        The cursor is on record now, and with it what the messages of the last tick led to.
+        """
+        if self.queue is None:
+            return Notices((), ())
+        try:
+            self.queue.delete(cursor.receipts)
+            return self.queue.receive(self.table)
+        except QueueError as error:
+            log.warning("%s", error)
+            return Notices((), ())
+
+    def _look(self, cursor: Cursor, now: datetime, notified: Sequence[str]) -> Look:
         lookout = Lookout(self.lake.raw_storage, self.lake.storage, self.table, self.watch)
         until = time.monotonic() + _TICK_SECONDS
-        return lookout.look(cursor, now, is_time_up=lambda: time.monotonic() > until)
+        return lookout.look(
+            cursor, now, is_time_up=lambda: time.monotonic() > until, notified=notified
+        )
 
     def _arrivals(self, arrivals: Sequence[Arrival], answered: set[str]) -> Iterator[Event]:
         """What storage has no attempt of, and no run reported, is news; the rest is only shown."""

@@ -7,10 +7,16 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from resources.audit import CHECKS
-from resources.lake import Refined
+from resources.lake import Lake, Refined
+from resources.table import Table
+from resources.volume import Figure, figures, of_its_kind
 
 #: How many findings a check shows; the verdict in storage has them all.
 _SHOWN = 20
+#: Partitions of a run, the newest, that are compared with their kind: each of them reads verdicts.
+_COMPARED = 24
+USUAL = "figures_are_usual"
+_USUAL = "Documents, and the shares quarantined and unmatched, are near those of their kind."
 
 
 def audit_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
@@ -19,6 +25,47 @@ def audit_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
         dg.AssetCheckSpec(name, asset=key, description=description, blocking=True)
         for name, description in CHECKS.items()
     ]
+
+
+def usual_spec(key: dg.AssetKey) -> dg.AssetCheckSpec:
+    """The check that warns of a partition unlike its kind, and holds nothing back."""
+    return dg.AssetCheckSpec(USUAL, asset=key, description=_USUAL)
+
+
+def usual_result(lake: Lake, table: Table, done: Sequence[Refined]) -> dg.AssetCheckResult:
+    """The newest partitions of a run beside earlier ones of the same hour or weekday."""
+    compared = done[-_COMPARED:]
+    found = {
+        each.raw.key: figures(
+            each.verdict, of_its_kind(lake.storage, table.name, table.partitions, each.raw.key)
+        )
+        for each in compared
+    }
+    odd = [(key, each) for key, all_of_it in found.items() for each in all_of_it if each.is_odd]
+    metadata: dict[str, dg.MetadataValue] = {
+        "compared": dg.MetadataValue.int(sum(bool(each) for each in found.values())),
+    }
+    if len(compared) == 1:
+        for each in found[compared[0].raw.key]:
+            metadata[each.name.replace(" ", "_")] = dg.MetadataValue.float(each.value)
+            metadata[f"usual_{each.name.replace(' ', '_')}"] = dg.MetadataValue.float(each.usual)
+    if odd:
+        metadata["findings"] = dg.MetadataValue.md("\n".join(_odd(*each) for each in odd[:_SHOWN]))
+    return dg.AssetCheckResult(
+        check_name=USUAL,
+        passed=not odd,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="Unlike other partitions of its kind; published all the same."
+        if odd
+        else _USUAL,
+        metadata=metadata,
+    )
+
+
+def _odd(key: str, figure: Figure) -> str:
+    if figure.name == "documents":
+        return f"- `{key}`: {figure.value:,.0f} documents, usual are {figure.usual:,.0f}"
+    return f"- `{key}`: {figure.name} {figure.value:.2%}, usual is {figure.usual:.2%}"
 
 
 def audit_results(done: Sequence[Refined]) -> list[dg.AssetCheckResult]:

@@ -9,6 +9,7 @@ from lake_assets import (
     cli_declare,
     cli_doctor,
     cli_look,
+    cli_stale,
     cli_upkeep,
 )
 from lake_assets.cli_app import app
@@ -20,6 +21,7 @@ __all__ = [
     "cli_declare",
     "cli_doctor",
     "cli_look",
+    "cli_stale",
     "cli_upkeep",
 ]
 

@@ -15,7 +15,9 @@ from lake_assets.assets.raw import raw_asset
 from lake_assets.assets.reference import reference_asset
 from lake_assets.assets.refined import refined_asset
 from lake_assets.declaration import TableModel, to_reference
-from lake_assets.problems import Place, Problem, declared_twice, problems
+from lake_assets.problem import Place, Problem
+from lake_assets.problems import declared_twice, problems
+from lake_assets.schedules import table_schedules
 from lake_assets.sensors import table_sensors
 from resources.errors import DeclarationError
 from resources.table import Reference, Table
@@ -77,6 +79,12 @@ def table_definitions(model: TableModel, table: Table) -> dg.Definitions:
             catalog_asset(table, model),
         ],
         sensors=table_sensors(table, model.automation, model.partitions.end),
+        schedules=table_schedules(
+            table,
+            [declared[each.name] for each in model.references],
+            model.automation,
+            model.partitions.end,
+        ),
     )
 
 

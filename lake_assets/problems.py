@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from lake_assets.automation_problems import automation_problems
 from lake_assets.declaration import (
     ColumnModel,
     JoinModel,
@@ -19,6 +19,7 @@ from lake_assets.declaration import (
     to_partitioning,
     to_reference,
 )
+from lake_assets.problem import Place, Problem
 from resources.table import Reference, Table
 from spark.contract import Contract, canonical_type, contract_problems, spark_type
 from spark.csv_records import CsvOptions
@@ -27,17 +28,7 @@ from spark.fitting import fit
 from spark.frames import PREFIX
 from spark.refine import named_transform
 
-#: A place below `attributes`: keys and list positions.
-Place = tuple[str | int, ...]
 _TABLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,127}")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing wrong, and where."""
-
-    place: Place
-    sentence: str
 
 
 def declared_twice(model: TableModel, others: Sequence[TableModel]) -> list[Problem]:
@@ -62,6 +53,10 @@ def declared_twice(model: TableModel, others: Sequence[TableModel]) -> list[Prob
 def problems(model: TableModel, shared: Mapping[str, Reference], now: datetime) -> list[Problem]:
     """Everything wrong with a declaration; `shared` are the references of other declarations."""
     found = [*_names(model), *_columns(model), *_partitions(model, now), *_retention(model)]
+    found += [
+        Problem(("automation", *each.place), each.sentence)
+        for each in automation_problems(model.automation, model.partitions.by)
+    ]
     if found:
         return found  # the rest builds on columns that are sound
     references = {**shared, **{each.name: to_reference(each) for each in model.references}}

@@ -19,6 +19,7 @@ import dagster as dg
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from lake_assets.cli_print import console, say
+from lake_assets.run_words import words_of
 
 _STARTED = dg.DagsterEventType.STEP_START
 _ENDED = (dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE)
@@ -47,7 +48,7 @@ class Steps:
             mark = "✓" if event.event_type is dg.DagsterEventType.STEP_SUCCESS else "✗"
             self._print(f"  {mark} {name:<32} {seconds:6.1f} s")
             if event.event_type is dg.DagsterEventType.STEP_FAILURE:
-                self.failures.append(f"{name}: {_words(event)}")
+                self.failures.append(f"{name}: {words_of(event)}")
 
     def _print(self, line: str) -> None:
         if self.progress is not None:
@@ -115,12 +116,3 @@ def noise_in(log: Path) -> Iterator[None]:
         sys.stderr.flush()
         os.dup2(kept, 2)
         os.close(kept)
-
-
-def _words(event: dg.DagsterEvent) -> str:
-    """What a failed step said: the project's own words, or the last line of what it raised."""
-    data = event.step_failure_data
-    if data.user_failure_data is not None and data.user_failure_data.description:
-        return data.user_failure_data.description
-    error = data.error.cause if data.error and data.error.cause else data.error
-    return error.message.strip() if error is not None else (event.message or "no reason given")

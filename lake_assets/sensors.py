@@ -9,8 +9,11 @@ import dagster as dg
 from lake_assets.arrival_tick import Tick
 from lake_assets.automation import AutomationModel
 from lake_assets.resources import LakeResource, lake_errors
+from resources.arrival_queue import ArrivalQueue
 from resources.arrivals import Watch
+from resources.lake import Lake
 from resources.table import Table
+from resources.unattended_settings import unattended_settings
 
 
 def table_sensors(
@@ -46,7 +49,23 @@ def arrivals_sensor(table: Table, automation: AutomationModel, watch: Watch) -> 
     )
     def arrivals(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
         with lake_errors():
-            tick = Tick(lake.lake, table, watch, automation.refresh_partitions, context.instance)
+            tick = Tick(
+                lake.lake,
+                table,
+                watch,
+                automation.refresh_partitions,
+                context.instance,
+                queue_of(lake.lake, table),
+            )
             return tick.report(context.cursor, datetime.now(UTC), context.log)
 
     return arrivals
+
+
+def queue_of(lake: Lake, table: Table) -> ArrivalQueue | None:
+    """The queue of S3's notifications for a table, if a setting names one."""
+    url = unattended_settings().queue_of(table.name)
+    if not url:
+        return None
+    _, _, below = lake.raw_storage.root.removeprefix("s3://").partition("/")
+    return ArrivalQueue(url, lake.settings.aws, f"{below}/" if below else "")

@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from types_boto3_rds import RDSClient
     from types_boto3_s3 import S3Client
     from types_boto3_secretsmanager import SecretsManagerClient
+    from types_boto3_sns import SNSClient
+    from types_boto3_sqs import SQSClient
     from types_boto3_sts import STSClient
 
-Service = Literal["athena", "glue", "rds", "s3", "secretsmanager", "sts"]
+Service = Literal["athena", "glue", "rds", "s3", "secretsmanager", "sns", "sqs", "sts"]
 
 #: How an assumed role's sessions are called in CloudTrail.
 ROLE_SESSION = "lake-assets"
@@ -83,6 +85,10 @@ def aws_client(settings: AwsSettings, service: Literal["s3"]) -> S3Client: ...
 def aws_client(
     settings: AwsSettings, service: Literal["secretsmanager"]
 ) -> SecretsManagerClient: ...
+@overload
+def aws_client(settings: AwsSettings, service: Literal["sns"]) -> SNSClient: ...
+@overload
+def aws_client(settings: AwsSettings, service: Literal["sqs"]) -> SQSClient: ...
 @overload
 def aws_client(settings: AwsSettings, service: Literal["sts"]) -> STSClient: ...
 def aws_client(settings: AwsSettings, service: Service) -> BaseClient:

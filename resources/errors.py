@@ -98,3 +98,11 @@ class EngineUnavailable(EngineError):
     """A service that could not answer now, or a failure that another try can cure."""
 
     retryable = True
+
+
+class NotificationFailed(LakeError):
+    """People who were to be told of a failure, and could not be."""
+
+
+class QueueError(LakeError):
+    """A queue of arrivals that cannot be read, or lets nobody delete from it."""

@@ -34,6 +34,8 @@ _ENDPOINTS = {
     "secretsmanager": "LAKE_SECRETS_MANAGER_ENDPOINT",
     "sts": "LAKE_STS_ENDPOINT",
     "athena": "LAKE_ATHENA_ENDPOINT",
+    "sns": "LAKE_SNS_ENDPOINT",
+    "sqs": "LAKE_SQS_ENDPOINT",
 }
 _BOTO3_ENDPOINTS = {
     "s3": "AWS_ENDPOINT_URL_S3",
@@ -41,6 +43,8 @@ _BOTO3_ENDPOINTS = {
     "secretsmanager": "AWS_ENDPOINT_URL_SECRETS_MANAGER",
     "sts": "AWS_ENDPOINT_URL_STS",
     "athena": "AWS_ENDPOINT_URL_ATHENA",
+    "sns": "AWS_ENDPOINT_URL_SNS",
+    "sqs": "AWS_ENDPOINT_URL_SQS",
 }
 
 

@@ -28,6 +28,7 @@ def catalog_asset(table: Table, model: TableModel) -> dg.AssetsDefinition:
         kinds={"duckdb", "table"},
         partitions_def=partitions_def(model.partitions, model.automation),
         backfill_policy=dg.BackfillPolicy.single_run(),
+        pool=f"publish_{table.name}",
         automation_condition=publish_condition(),
         freshness_policy=model.automation.freshness,
         metadata={

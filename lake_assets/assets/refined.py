@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 from dagster_pyspark import LazyPySparkResource
 
-from lake_assets.checks import audit_results, audit_specs
+from lake_assets.checks import audit_results, audit_specs, usual_result, usual_spec
 from lake_assets.conditions import refine_condition
 from lake_assets.declaration import TableModel
 from lake_assets.metadata import (
@@ -37,7 +37,7 @@ def refined_asset(table: Table, model: TableModel) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         automation_condition=refine_condition(table, model.automation),
         code_version=table.code_version,
-        check_specs=audit_specs(key),
+        check_specs=[*audit_specs(key), usual_spec(key)],
         metadata={
             "dagster/column_schema": column_schema(table.published, table.partitions.columns),
             "dagster/column_lineage": column_lineage(table),
@@ -53,8 +53,9 @@ def refined_asset(table: Table, model: TableModel) -> dg.AssetsDefinition:
             done if context.has_partition_key_range and not context.has_partition_key else []
         ):
             context.add_asset_metadata(refined_metadata(each), partition_key=each.raw.key)
+        usual = usual_result(lake.lake, table, done)
         return dg.MaterializeResult(
-            metadata=_summary(lake.lake, table, done), check_results=audit_results(done)
+            metadata=_summary(lake.lake, table, done), check_results=[*audit_results(done), usual]
         )
 
     return refined
