@@ -50,12 +50,15 @@ def _arrived(table: Table, automation: AutomationModel) -> Condition:
 
 
 def _refreshed(table: Table, automation: AutomationModel) -> Condition:
-    """A reference has another content, or the declaration gives other rows."""
+    """A reference has another content, or the declaration gives other rows.
+
+    A change in the tick after a request is newer than the request, although both are seen at once.
+    """
     references = dg.AutomationCondition.any_deps_match(
         dg.AutomationCondition.data_version_changed()
     ).ignore(dg.AssetSelection.assets(["raw", table.name]))
     changed = references | dg.AutomationCondition.code_version_changed()
-    news = changed.since(dg.AutomationCondition.newly_requested())
+    news = changed.since(dg.AutomationCondition.newly_requested() & ~changed)
     if table.partitions.by == "none":
         return news
     return _within(news, automation.refresh_partitions * table.partitions.length, table)
