@@ -34,6 +34,11 @@ test: ## Set up with MariaDB for the tests and run them (ARGS=... goes to pytest
 	@bash scripts/setup.sh tests
 	@$(RUN) -m pytest $(ARGS)
 
+.PHONY: test-load
+test-load: ## Set up with versitygw, an S3 server, and put load on it
+	@bash scripts/setup.sh load
+	@$(RUN) -m pytest -m load $(ARGS)
+
 .PHONY: check
 check: setup ## Lint, formatting, types and the direction of imports
 	@$(MAKE) --no-print-directory --keep-going lint format-check types imports
@@ -58,7 +63,8 @@ spark-versions: setup ## Hold Spark 3.5, 4.0 and 4.1 to the same rows and Parque
 	@$(RUN) -m scripts.spark_versions $(ARGS)
 
 .PHONY: bench
-bench: setup ## Measure, one line "name value" a figure
+bench: ## Measure, one line "name value" a figure
+	@bash scripts/setup.sh load
 	@$(RUN) -m benchmarks $(ARGS)
 
 .PHONY: docs

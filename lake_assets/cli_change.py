@@ -62,6 +62,12 @@ def rollback(
             before.setdefault(each.partition, each)
     if before.keys() >= set(wanted):
         _print_change(now, before)
+        if pointers.moved_together and len(wanted) > pointers.moved_together:
+            say(
+                f"Readers see {pointers.moved_together:,} partitions change at a time. If this is "
+                "interrupted, compare `lake history` with the table above, and roll back only those "
+                "that were left."
+            )
         if not yes and not typer.confirm("Roll back?"):
             raise typer.Exit(1)
     restored = {each.partition: each for each in pointers.rollback(table, wanted)}

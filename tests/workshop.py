@@ -7,6 +7,7 @@ without, since they also run where only Spark is installed.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from lake_assets.resources import lake_resources
 from resources.catalog.query import run_sql
 from resources.lake import Lake
 from resources.settings import Settings, load_settings
+from resources.storage import Storage
 from resources.table import Table
 from spark.ledger import Ledger
 from spark.refining import PartitionReport, RefineReport
@@ -56,6 +58,12 @@ deduplicate: [play_id]
 partitions: {by: hour, start: 2024-05-01, end: 2024-05-02}
 """
 SONGS: list[Row] = [{"song_id": 1, "title": "One"}, {"song_id": 2, "title": "Two"}]
+
+
+def environment() -> dict[str, str]:
+    """The settings that a test handed to the process that it started."""
+    return {name: value for name, value in os.environ.items() if name.startswith("LAKE_")}
+
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -149,7 +157,7 @@ class Workshop:
     def have_songs(self, rows: Sequence[Row] = SONGS) -> None:
         """Make the first reference current without a database or Spark."""
         reference = next(iter(self.table.joins)).reference
-        self.lake.snapshot(PyArrowCompute(songs=rows), reference, {})
+        self.lake.snapshot(StoredCompute(songs=rows, storage=self.lake.storage), reference, {})
 
 
 @dataclass(frozen=True)
@@ -174,11 +182,10 @@ class PyArrowCompute:
         for each in spec.partitions:
             rows = list(self.rows.get(each.key, []))
             below = "/".join(f"{name}={value}" for name, value in each.values.items())
-            folder = Path(spec.output.removeprefix("file://"), below)
             for first in range(0, len(rows), self.rows_per_file):
                 table = pa.Table.from_pylist(rows[first : first + self.rows_per_file], schema)
-                folder.mkdir(parents=True, exist_ok=True)
-                pq.write_table(table, folder / f"part-{first // self.rows_per_file}.parquet")
+                name = f"part-{first // self.rows_per_file}.parquet"
+                self.write(table, f"{spec.output}/{below}/{name}")
             balanced = Ledger(documents=len(rows), published=len(rows))
             reports.append(PartitionReport(each.key, below, self.ledgers.get(each.key, balanced)))
         return RefineReport(tuple(reports), sum(len(each.objects) for each in spec.partitions), 0)
@@ -189,13 +196,32 @@ class PyArrowCompute:
         is_new = not exists(version)
         directory = f"version={version}-{spec.attempt}"
         if is_new:
-            folder = Path(spec.output.removeprefix("file://"), directory)
-            folder.mkdir(parents=True)
             schema = arrow_schema([(each.name, each.type) for each in spec.contract.columns])
-            pq.write_table(pa.Table.from_pylist(list(self.songs), schema), folder / "a.parquet")
+            table = pa.Table.from_pylist(list(self.songs), schema)
+            self.write(table, f"{spec.output}/{directory}/a.parquet")
         return SnapshotReport(
             spec.name, version, len(self.songs), is_new, directory if is_new else ""
         )
+
+    def write(self, table: pa.Table, uri: str) -> None:
+        """Write one file, to a folder of this machine."""
+        path = Path(uri.removeprefix("file://"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, path)
+
+
+@dataclass(frozen=True)
+class StoredCompute(PyArrowCompute):
+    """The same for a store elsewhere."""
+
+    storage: Storage = field(kw_only=True)
+
+    def write(self, table: pa.Table, uri: str) -> None:
+        """Write one file through the store."""
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink)
+        key = uri.partition(f"{self.storage.root}/")[2]
+        self.storage.write(key, sink.getvalue().to_pybytes())
 
 
 _ARROW = {

@@ -23,7 +23,12 @@ from resources.errors import CatalogError
 
 if TYPE_CHECKING:
     from types_boto3_athena import AthenaClient
-    from types_boto3_athena.type_defs import ColumnInfoTypeDef, QueryExecutionTypeDef, RowTypeDef
+    from types_boto3_athena.type_defs import (
+        ColumnInfoTypeDef,
+        QueryExecutionTypeDef,
+        RowTypeDef,
+        WorkGroupTypeDef,
+    )
 
 #: List price of us-east-1, https://aws.amazon.com/athena/pricing/: by the megabyte, 10 at least.
 USD_PER_TB = 5.0
@@ -113,6 +118,12 @@ class Athena:
         is_whole = limit is None or len(rows) <= limit
         return QueryResult(table_of(columns, rows[:limit]), is_whole, query_id, scanned)
 
+    def work_group(self) -> WorkGroupTypeDef:
+        """The work group, as Athena describes it."""
+        return self._ask(
+            "GetWorkGroup", lambda: self._client.get_work_group(WorkGroup=self._work_group)
+        )["WorkGroup"]
+
     def _start(self, sql: str) -> str:
         # A request that boto3 sends twice starts one query: both have the token.
         token = uuid.uuid4().hex
@@ -158,10 +169,7 @@ class Athena:
 
     def _is_cut_off(self) -> bool:
         """Whether the work group itself ends a query at the limit or below."""
-        group = self._ask(
-            "GetWorkGroup", lambda: self._client.get_work_group(WorkGroup=self._work_group)
-        )["WorkGroup"]
-        cutoff = group.get("Configuration", {}).get("BytesScannedCutoffPerQuery", 0)
+        cutoff = self.work_group().get("Configuration", {}).get("BytesScannedCutoffPerQuery", 0)
         return 0 < cutoff <= self._limit
 
     def _fetch(

@@ -58,6 +58,10 @@ class Pointer:
 class Catalog(Protocol):
     """Where tables are published. A partition's change is one transaction: all of it or none."""
 
+    @property
+    def moved_together(self) -> int | None:
+        """How many partitions change for readers in one step; None for any number."""
+
     def ensure_table(self, entry: TableEntry) -> None:
         """Create or update a table. Raises `CatalogError` where readers would be hurt."""
 
@@ -90,10 +94,11 @@ class Catalog(Protocol):
         """Everything ever published for a partition, newest first, rolled back or not."""
 
     def rollback(self, table: str, partitions: Sequence[str]) -> list[Pointer]:
-        """Go back to what each partition had before; all of them or none. Returns what they have.
+        """Go back to what each partition had before. Returns what they have.
 
-        One that expired shows again what it did. Raises `CatalogError` naming the partitions that
-        have nothing to go back to.
+        All of them or none, up to `moved_together`; one that expired shows again what it did.
+        Raises `CatalogError` naming the partitions that have nothing to go back to, or those that
+        were left when the others had gone.
         """
 
     def withdraw(self, table: str, attempts: Mapping[str, str]) -> None:

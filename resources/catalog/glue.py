@@ -22,11 +22,11 @@ from resources.catalog.base import (
     check_all_files,
     check_pointer,
 )
-from resources.catalog.glue_api import GlueApi
+from resources.catalog.glue_api import MAX_WRITTEN, GlueApi
 from resources.catalog.glue_format import ADOPT
 from resources.catalog.glue_history import Chain, History, Move
 from resources.catalog.glue_places import GlueTable, Place, Places, Target
-from resources.catalog.glue_plan import Plan, by_partition, judge
+from resources.catalog.glue_plan import Plan, by_partition, judge, require_moved
 from resources.catalog.glue_raw import ensure_raw_table, raw_table_input
 from resources.catalog.glue_rules import check_database
 from resources.catalog.glue_tables import GlueTables
@@ -66,6 +66,11 @@ class GlueCatalog:
         self._prefix = table_prefix
         self._terms = terms or Terms()
         self._tables = GlueTables(self._api, storage.root, table_prefix, location, self._turn)
+
+    @property
+    def moved_together(self) -> int:
+        """What one call of Glue changes."""
+        return MAX_WRITTEN
 
     def ensure_table(self, entry: TableEntry) -> None:
         """Create or update a table and its partitions' columns; the same again writes nothing."""
@@ -158,9 +163,11 @@ class GlueCatalog:
             check_all_files(self._storage, table, list(_only(restored).values()))
             gone = {name: v.pointer for name, v in restored.items() if name not in places}
             places |= access.of(gone) if gone else {}
-            self._go_back(
-                table, turn, access, {n: Target(places[n], v) for n, v in restored.items()}
-            )
+            targets = {name: Target(places[name], step) for name, step in restored.items()}
+            try:
+                self._go_back(table, turn, access, targets)
+            except CatalogError as error:
+                require_moved(table, restored, access.published(), error)
             return list(_only(restored).values())
 
     def withdraw(self, table: str, attempts: Mapping[str, str]) -> None:

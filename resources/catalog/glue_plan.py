@@ -1,8 +1,8 @@
-"""What publishing some pointers in Glue would change, and what it must not."""
+"""What publishing some pointers in Glue would change and what it must not; what going back left."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from resources.catalog.base import Pointer, is_older, same_publication
@@ -61,3 +61,26 @@ def by_partition(table: str, pointers: Sequence[Pointer]) -> dict[str, Pointer]:
                 f"{pointer.partition!r}. Nothing was published: publish the newer one."
             )
     return wanted
+
+
+def require_moved(
+    table: str, wanted: Mapping[str, Version], found: Mapping[str, Place], error: CatalogError
+) -> None:
+    """Raise `error` unless all partitions are at the wanted version: then an answer was lost.
+
+    Where some are, it is another `CatalogError`: a retry would take those back a second time.
+    """
+    left = [
+        name
+        for name, version in wanted.items()
+        if name not in found or found[name].version != version
+    ]
+    if len(left) == len(wanted):
+        raise error
+    if left:
+        named = ", ".join(left[:5]) + (f" and {len(left) - 5:,} more" if len(left) > 5 else "")
+        raise CatalogError(
+            f"Expected to roll back {len(wanted):,} partitions of {table!r} in Glue; "
+            f"{len(wanted) - len(left):,} are rolled back, {len(left):,} are as they were: {named}. "
+            f"Roll back these only, the others would go back once more. The cause: {error}"
+        ) from error

@@ -87,6 +87,10 @@ class LocalCatalog:
             )
         self._database = SharedDatabase(path, _SCHEMA, _FORMAT)
 
+    @property
+    def moved_together(self) -> None:
+        """A transaction has no limit."""
+
     def ensure_table(self, entry: TableEntry) -> None:
         """Create or update a table; one never published may change in any way."""
         check_entry(entry)

@@ -12,7 +12,7 @@ from resources.aws import aws_client
 from resources.aws_errors import AWS_FAILURES, refusal
 from resources.catalog.glue_errors import DENIED, NotThere, Refusal
 from resources.catalog.opening import open_catalog
-from resources.doctor.base import Check, Doubt, NotTried
+from resources.doctor.base import PROBES, Check, Doubt, NotTried
 from resources.errors import CatalogError, CatalogUnavailable, SettingsError
 from resources.mysql_settings import MySqlSettings
 from resources.settings import Settings
@@ -110,7 +110,7 @@ def _arn(client: GlueClient) -> str:
 
 def _local_folder(settings: Settings) -> str:
     folder = open_storage(settings.local_folder)
-    key = f"_doctor/{uuid.uuid4().hex}"
+    key = f"{PROBES}{uuid.uuid4().hex}"
     folder.write(key, b"written by lake doctor")
     folder.delete([key])
     return ""

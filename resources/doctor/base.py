@@ -18,6 +18,8 @@ _SECRET = (PASSWORD, "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 #: A password in a URL, where none belongs.
 _IN_URL = re.compile(r"(?<=://)([^\s:/@]*):[^\s/@]+@")
 _INSTEAD = "[hidden]"
+#: Below it lies what checks write; nothing else does, and a clean-up looks there.
+PROBES = "_doctor/"
 
 
 class State(StrEnum):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from resources.doctor.accounts import catalog_checks, identity_checks
+from resources.doctor.athena import athena_checks
 from resources.doctor.base import Check, Finding, Secrets, examine
 from resources.doctor.engine import Session, java_checks
 from resources.doctor.places import raw_checks, root_checks
@@ -60,5 +61,6 @@ def _checks(settings: Settings, declared: Declared, source: Source) -> list[Chec
         *root_checks(root),
         *raw_checks(open_storage(settings.raw_root, settings.aws), declared.prefixes),
         *catalog_checks(settings, root),
+        *athena_checks(settings),
         *source.checks(),
     ]

@@ -12,11 +12,10 @@ from botocore.exceptions import ClientError
 
 from resources.aws import arn
 from resources.aws_errors import AWS_FAILURES, refusal
-from resources.doctor.base import Check, NotTried
+from resources.doctor.base import PROBES, Check, NotTried
 from resources.errors import AlreadyThere, ObjectMissing, StorageError
 from resources.storage import S3Storage, Storage
 
-_PREFIX = "_doctor/"
 _CONTENT = b"written by lake doctor"
 #: How much of a raw object is read.
 _HEAD_BYTES = 16
@@ -58,11 +57,11 @@ class _Probe:
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
-        self.key = f"{_PREFIX}{uuid.uuid4().hex}"
+        self.key = f"{PROBES}{uuid.uuid4().hex}"
         self.is_written = False
 
     def list(self) -> str:
-        next(iter(self.storage.list(_PREFIX)), None)
+        next(iter(self.storage.list(PROBES)), None)
         return ""
 
     def write(self) -> str:
@@ -137,7 +136,7 @@ class _BucketProbe:
     def upload(self) -> str:
         """Spark writes by uploads; a clean-up finds and aborts those that were interrupted."""
         storage = self._storage
-        key = f"{_PREFIX}{uuid.uuid4().hex}"
+        key = f"{PROBES}{uuid.uuid4().hex}"
         name = storage.target_uri(key).removeprefix(f"s3://{storage.bucket}/")
         sealed = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": storage.aws.kms_key}
         try:

@@ -11,6 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from resources.source_database import embedded
+from tests.end_to_end.plays import VERSIONS, Seen, expected
 from tests.servers.fixtures import aws_settings, moto_url
 from tests.workshop import Workshop, with_unmatched
 
@@ -90,3 +91,12 @@ def tracks(radio: Path) -> list[dict[str, str]]:
     """The tracks as the publisher lists them, read without any of the project's code."""
     with (radio / "tracks.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="session")
+def wholes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
+    """What each version of the plays looks like after an undisturbed run."""
+    return {
+        version: expected(version, Workshop(tmp_path_factory.mktemp(version)))
+        for version in VERSIONS
+    }

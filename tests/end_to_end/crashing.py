@@ -16,7 +16,8 @@ import sqlite3
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from io import BufferedWriter, FileIO
 from pathlib import Path
 from types import BuiltinMethodType, FrameType
@@ -24,9 +25,10 @@ from types import BuiltinMethodType, FrameType
 from spark.refining import RefineReport
 from spark.spec import RefineSpec
 from tests.end_to_end.plays import HOURS, VERSIONS, plays, seen, with_titles
-from tests.workshop import PyArrowCompute, Workshop
+from tests.workshop import PyArrowCompute, Row, Workshop
 
 _POSIX = {"link", "replace", "rename", "mkdir", "unlink", "rmdir", "fsync"}
+Tell = Callable[[str], None]
 _SQLITE = {"execute", "executescript", "commit", "rollback", "close"}
 
 
@@ -43,7 +45,7 @@ def effect_of(function: BuiltinMethodType) -> str | None:
 
 
 @contextmanager
-def killed_before(moment: int, tell: Callable[[str], None]) -> Iterator[None]:
+def killed_before(moment: int, tell: Tell) -> Iterator[None]:
     """Kill this process the hard way right before its n-th effect."""
     count = 0
 
@@ -54,7 +56,7 @@ def killed_before(moment: int, tell: Callable[[str], None]) -> Iterator[None]:
         count += 1
         if count == moment:
             sys.setprofile(None)
-            tell(f"{effect} in {_project_frame(frame)}")
+            tell(f"{effect} in {project_frame(frame)}")
             os.kill(os.getpid(), signal.SIGKILL)
 
     sys.setprofile(watch)
@@ -64,13 +66,13 @@ def killed_before(moment: int, tell: Callable[[str], None]) -> Iterator[None]:
         sys.setprofile(None)
 
 
-def _project_frame(frame: FrameType | None) -> str:
+def project_frame(frame: FrameType | None) -> str:
     while frame is not None and "/resources/" not in frame.f_code.co_filename:
         frame = frame.f_back
     return f"{Path(frame.f_code.co_filename).name}:{frame.f_code.co_name}" if frame else "?"
 
 
-def in_child(action: Callable[[Callable[[str], None]], None]) -> tuple[int, str]:
+def in_child(action: Callable[[Tell], None]) -> tuple[int, str]:
     """Run an action in a process of its own; its exit code and what it told last."""
     listening, telling = os.pipe()
     child = os.fork()
@@ -104,19 +106,30 @@ class Undisturbed(PyArrowCompute):
             sys.setprofile(watching)
 
 
-def run(workshop: Workshop, version: str) -> None:
+@dataclass(frozen=True)
+class World:
+    """Where a lake is: the engine that writes there, and how a run is killed before an effect."""
+
+    engine: Callable[[Workshop, dict[str, list[Row]]], PyArrowCompute]
+    killed_before: Callable[[int, Tell], AbstractContextManager[None]]
+
+
+FOLDER = World(lambda _, rows: Undisturbed(rows, rows_per_file=150), killed_before)
+
+
+def run(workshop: Workshop, version: str, world: World) -> None:
     """Refine and publish all hours of a version."""
     rows = {hour: with_titles(plays(version, hour)) for hour in HOURS}
-    workshop.lake.refine(Undisturbed(rows, rows_per_file=150), workshop.table, HOURS)
+    workshop.lake.refine(world.engine(workshop, rows), workshop.table, HOURS)
     workshop.lake.publish(workshop.table, HOURS)
 
 
-def run_killed(workshop: Workshop, version: str, moment: int) -> tuple[int, str]:
+def run_killed(workshop: Workshop, version: str, moment: int, world: World) -> tuple[int, str]:
     """Run and be killed at a moment, if there are that many."""
 
-    def action(tell: Callable[[str], None]) -> None:
-        with killed_before(moment, tell):
-            run(workshop, version)
+    def action(tell: Tell) -> None:
+        with world.killed_before(moment, tell):
+            run(workshop, version, world)
 
     return in_child(action)
 
@@ -127,16 +140,16 @@ def look(workshop: Workshop) -> object:
     return json.loads(told) if code == 0 else f"a reader failed with {code}"
 
 
-def interrupt(make: Callable[[int], Workshop], stride: int) -> None:
+def interrupt(make: Callable[[int], Workshop], stride: int, world: World) -> None:
     """Kill a run before its first effect, then before a later one, until one is not killed."""
     code = -signal.SIGKILL
     for number, moment in enumerate(itertools.count(1, stride)):
         if code != -signal.SIGKILL:
             return
         workshop, version = make(moment), VERSIONS[number % 2]
-        code, effect = run_killed(workshop, version, moment)
+        code, effect = run_killed(workshop, version, moment, world)
         after_kill = look(workshop)
-        again, _ = in_child(lambda _, w=workshop, v=version: run(w, v))  # type: ignore[misc]
+        again, _ = in_child(lambda _, w=workshop, v=version: run(w, v, world))  # type: ignore[misc]
         outcome = {
             "moment": moment,
             "effect": effect,
@@ -157,7 +170,7 @@ def race(workshop: Workshop, rounds: int) -> None:
             child = os.fork()
             if child == 0:
                 try:
-                    run(workshop, version)
+                    run(workshop, version, FOLDER)
                 except BaseException:  # noqa: BLE001 - whatever it was, the child ends here
                     traceback.print_exc()
                     os._exit(1)
@@ -176,14 +189,14 @@ def main(root: Path, mode: str) -> None:
             in_child(lambda _: workshop.have_songs())
             return workshop
 
-        interrupt(make, stride=3)
+        interrupt(make, 3, FOLDER)
         return
     workshop = Workshop(root)
     in_child(lambda _: workshop.have_songs())
     if mode == "race":
         race(workshop, rounds=12)
     else:
-        interrupt(lambda _: workshop, stride=1)
+        interrupt(lambda _: workshop, 1, FOLDER)
 
 
 if __name__ == "__main__":

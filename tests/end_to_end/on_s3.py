@@ -8,7 +8,6 @@ reader of the published table sees. Before that it reads and writes objects of a
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -20,15 +19,14 @@ from resources.source_database import embedded
 from resources.storage import Storage
 from tests.end_to_end.conftest import DECLARATION, RADIO
 from tests.resources.keys import AWKWARD_KEYS
-from tests.workshop import Row, Workshop
+from tests.workshop import Row, Workshop, environment
 
 AWKWARD_PREFIX = "[t] #%20 {a,b}*?/attempt=1"
 
 
 def main(folder: Path, first: str, last: str) -> None:
     """Materialize all four assets for the hours, and tell what came of it."""
-    settings = {name: value for name, value in os.environ.items() if name.startswith("LAKE_")}
-    workshop = Workshop(folder, DECLARATION, environment=settings)
+    workshop = Workshop(folder, DECLARATION, environment=environment())
     spark: SparkSession = lake_resources(workshop.settings)["pyspark"].spark_session  # type: ignore[attr-defined]
     told: dict[str, object] = {"awkward": awkward(spark, workshop.lake.storage)}
     tracks = spark.read.option("header", True).schema(

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from resources.catalog.query import run_sql
 from resources.lake import Lake
-from tests.workshop import PyArrowCompute, Row, Workshop
+from tests.workshop import Row, StoredCompute, Workshop
 
 HOURS = ("2024-05-01-04", "2024-05-01-05", "2024-05-01-06")
 VERSIONS = ("before", "after")
@@ -73,6 +73,7 @@ def expected(version: str, scratch: Workshop) -> Seen:
     """What readers see of an undisturbed run, made in a lake of its own."""
     rows = {hour: with_titles(plays(version, hour)) for hour in HOURS}
     scratch.have_songs()
-    scratch.lake.refine(PyArrowCompute(rows), scratch.table, HOURS)
+    engine = StoredCompute(rows, storage=scratch.lake.storage)
+    scratch.lake.refine(engine, scratch.table, HOURS)
     scratch.lake.publish(scratch.table, HOURS)
     return seen(scratch.lake)

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,9 @@ def take_to_s3(radio: Path, url: str, through: str, name: str, folder: Path) -> 
             for path in sorted((radio / hour_of).iterdir()):
                 raw.write(f"{hour_of}/{path.name}", path.read_bytes())
         raw.write(MIXED_KEY, MIXED.encode())
-        told = _run(
+        told = run_on_s3(
             folder,
+            (HOURS[0], HOURS[-1]),
             {
                 **KEYS,
                 "LAKE_ROOT": lake.root,
@@ -96,10 +98,10 @@ def require_every_play_once(done: Done, radio: Path) -> None:
     assert done.told["quarantined"] == [['{"play_id": "torn', MIXED_KEY]]
 
 
-def _run(folder: Path, variables: dict[str, str]) -> dict[str, Any]:
+def run_on_s3(folder: Path, span: tuple[str, str], variables: Mapping[str, str]) -> dict[str, Any]:
     """Run the process; without Spark's packages from Maven Central there is nothing to test."""
     ended = subprocess.run(
-        [sys.executable, "-m", "tests.end_to_end.on_s3", str(folder), HOURS[0], HOURS[-1]],
+        [sys.executable, "-m", "tests.end_to_end.on_s3", str(folder), *span],
         cwd=PROJECT,
         env={**os.environ, **variables, "PYTHONPATH": str(PROJECT)},
         capture_output=True,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from spark.errors import LakeError
 from tests.end_to_end.plays import HOURS, seen
-from tests.workshop import Workshop
+from tests.workshop import Workshop, environment
 
 #: What is noted for a partition that a query did not show.
 ABSENT = (0, "absent")
@@ -22,7 +22,7 @@ PAUSE_SECONDS = 0.05
 
 def main(root: Path) -> None:
     """Collect the distinct states of each partition, and every error."""
-    lake = Workshop(root).lake
+    lake = Workshop(root, environment=environment()).lake
     states: dict[str, set[tuple[int, str]]] = {}
     errors: list[str] = []
     queries = 0

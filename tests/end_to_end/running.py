@@ -11,12 +11,12 @@ from pathlib import Path
 
 from lake_assets.resources import lake_resources
 from tests.end_to_end.plays import HOURS
-from tests.workshop import Workshop
+from tests.workshop import Workshop, environment
 
 
 def main(root: Path) -> None:
     """Materialize all four assets for the range."""
-    workshop = Workshop(root)
+    workshop = Workshop(root, environment=environment())
     lake_resources(workshop.settings)["pyspark"].spark_session  # type: ignore[attr-defined]  # noqa: B018
     print("session", flush=True)
     sys.stdin.readline()

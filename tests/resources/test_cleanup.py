@@ -243,6 +243,16 @@ def test_half_written_files_go_once_they_are_old(lake: Lake) -> None:
     assert [info.key.rpartition("/")[2] for info in lake.storage.unfinished("")] == [young]
 
 
+def test_what_a_killed_doctor_wrote_goes_once_it_is_old(lake: Lake) -> None:
+    lake.put("_doctor/old", 22, days_old=8)
+    lake.put("_doctor/young", 22, days_old=6)
+
+    report = lake.cleanup()
+
+    assert report.removals == (Removal("_doctor", 1, 22),)
+    assert [info.key for info in lake.storage.list("_doctor/")] == ["_doctor/young"]
+
+
 def test_nothing_is_removed_when_a_manifest_cannot_be_read(lake: Lake) -> None:
     lake.attempt(40, passed=False)
     lake.reference("old", 40)

@@ -9,14 +9,14 @@ import pytest
 
 from resources.errors import AlreadyThere
 from resources.storage import S3Storage
-from tests.servers.faulty import FAULTS, Faulty, faulty_proxy
+from tests.servers.faulty import FAULTS, Faulty, a_tenth, faulty_proxy
 
 KEYS = [f"{number:03d}" for number in range(60)]
 
 
 @pytest.fixture
 def faulty(s3_lake: S3Storage) -> Iterator[Faulty]:
-    with faulty_proxy(s3_lake.aws.endpoints["s3"], share=0.1) as proxy:
+    with faulty_proxy(s3_lake.aws.endpoints["s3"], a_tenth(seed=1)) as proxy:
         yield proxy
 
 

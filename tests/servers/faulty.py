@@ -1,9 +1,9 @@
-"""A proxy in front of moto's server that lets calls fail as they do on AWS, a share of all.
+"""A proxy in front of moto's server that lets calls fail as they do on AWS.
 
-Which calls fail is decided by a seed, the call and how often it was made before, so that the order
-in which threads come does not matter. Errors are those of the vendor's documents: S3's "List of
-error codes" (`SlowDown` 503, `InternalError` 500), Glue's "Common errors" (`ThrottlingException`
-400, `InternalServiceException` 500). Connections end before a call, after it, or in its answer.
+Errors are those of the vendor's documents: S3's "List of error codes" (`SlowDown` 503,
+`InternalError` 500, `ExpiredToken` 400, `AccessDenied` 403), Glue's "Common errors"
+(`ThrottlingException` 400, `InternalServiceException` 500). Connections end before a call, after it,
+or in its answer.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -20,11 +20,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 SLOW_DOWN, INTERNAL = "slow down", "internal error"
+EXPIRED, DENIED = "expired token", "access denied"
 NO_CALL, NO_ANSWER, HALF_AN_ANSWER = "no call", "no answer", "half an answer"
 FAULTS = (SLOW_DOWN, INTERNAL, NO_CALL, NO_ANSWER, HALF_AN_ANSWER)
 _CODES = {
     ("s3", SLOW_DOWN): (503, "SlowDown"),
     ("s3", INTERNAL): (500, "InternalError"),
+    ("s3", EXPIRED): (400, "ExpiredToken"),
+    ("s3", DENIED): (403, "AccessDenied"),
     ("glue", SLOW_DOWN): (400, "ThrottlingException"),
     ("glue", INTERNAL): (500, "InternalServiceException"),
 }
@@ -38,41 +41,52 @@ class _Answer:
     body: bytes
 
 
+#: What a call meets, by its method, path and action, and by how often it has come.
+Decide = Callable[[str, int], "str | None"]
+
+
 @dataclass
 class Faulty:
     """A running proxy: its address, how many calls came, and which faults they met."""
 
     url: str
     backend: str
-    share: float
-    seed: int
+    decide: Decide
     calls: int = 0
     met: Counter[str] = field(default_factory=Counter)
     _made: Counter[str] = field(default_factory=Counter)
     _counting: threading.Lock = field(default_factory=threading.Lock)
 
     def fault_of(self, call: str) -> str | None:
-        """What this call meets; the same call made again meets something else."""
+        """What this call meets now."""
         with self._counting:
             self.calls += 1
             self._made[call] += 1
-            drawn = hashlib.sha256(f"{self.seed} {self._made[call]} {call}".encode()).digest()
-            if int.from_bytes(drawn[:4], "big") >= self.share * 2**32:
-                return None
-            fault = FAULTS[drawn[4] % len(FAULTS)]
-            self.met[fault] += 1
+            fault = self.decide(call, self._made[call])
+            if fault is not None:
+                self.met[fault] += 1
             return fault
 
 
+def a_tenth(seed: int) -> Decide:
+    """A tenth of all calls meets any of `FAULTS`, the same ones in whatever order threads come."""
+
+    def decide(call: str, made: int) -> str | None:
+        drawn = hashlib.sha256(f"{seed} {made} {call}".encode()).digest()
+        return FAULTS[drawn[4] % len(FAULTS)] if drawn[0] * 256 + drawn[1] < 6554 else None
+
+    return decide
+
+
 @contextmanager
-def faulty_proxy(backend: str, share: float, seed: int = 1) -> Iterator[Faulty]:
-    """Start a proxy to the server at `backend`; a `share` from 0 to 1 of all calls fails."""
+def faulty_proxy(backend: str, decide: Decide) -> Iterator[Faulty]:
+    """Start a proxy to the server at `backend`, and stop it afterwards."""
 
     class Handler(_Handler):
         pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        faulty = Faulty(f"http://127.0.0.1:{server.server_port}", backend, share, seed)
+        faulty = Faulty(f"http://127.0.0.1:{server.server_port}", backend, decide)
         Handler.faulty = faulty
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever)

@@ -1,0 +1,72 @@
+"""What S3 refuses to Spark, in mid-run: the words, whether a retry helps, and what is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TypedDict
+
+import pytest
+
+from resources.aws import AwsSettings, aws_client
+from tests.end_to_end.radio_on_s3 import KEYS, PROJECT
+from tests.servers.faulty import DENIED, EXPIRED, faulty_proxy
+
+pytestmark = pytest.mark.slow
+
+
+class Told(TypedDict):
+    """What the process tells of one lake."""
+
+    name: str
+    succeeded: bool
+    failures: list[str]
+    rows: int
+    verdicts: int
+
+
+def refuse(call: str, made: int) -> str | None:
+    """By the lake's name; an upload that is refused as expired is not refused again."""
+    is_upload = call.startswith(("PUT", "POST")) and "/refined/" in call and "attempt" in call
+    if "/expires/" in call and is_upload and made == 1 and "uploads" in call:
+        return EXPIRED
+    if "/stays-expired/" in call and is_upload:
+        return EXPIRED
+    return DENIED if "/denies-writing/" in call and is_upload else None
+
+
+@pytest.fixture(scope="module")
+def told(moto_url: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Told]:
+    names = ["expires", "stays-expired", "denies-writing"]
+    aws = AwsSettings(region="us-east-1", endpoints={"s3": moto_url})
+    with pytest.MonkeyPatch.context() as patch, faulty_proxy(moto_url, refuse) as proxy:
+        for variable, value in KEYS.items():
+            patch.setenv(variable, value)
+        aws_client(aws, "s3").create_bucket(Bucket="refusing")
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.end_to_end.refused_on_s3",
+             str(tmp_path_factory.mktemp("refused")), *names],
+            cwd=PROJECT,
+            env={
+                **os.environ,
+                "LAKE_ROOT": "s3://refusing",
+                "LAKE_S3_ENDPOINT": proxy.url,
+                "LAKE_AWS_REGION": "us-east-1",
+                "PYTHONPATH": str(PROJECT),
+            },
+            capture_output=True,
+            text=True,
+            timeout=800,
+            check=False,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    lines: list[Told] = [json.loads(line) for line in done.stdout.splitlines() if line[0] == "{"]
+    print(done.stdout)
+    return {each["name"]: each for each in lines}
+
+
+def test_credentials_that_expire_in_mid_run_cost_a_retry(told: dict[str, Told]) -> None:
+    found = told["expires"]
+    assert found["succeeded"]

@@ -1,0 +1,75 @@
+"""versitygw: an S3 server over a folder, quick enough to be put under load.
+
+`make test-load` builds it into the project's environment. Objects are files whose ETags and
+metadata are extended attributes.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from resources.aws import AwsSettings
+from tests.servers.needed import missing
+
+KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+_START_SECONDS = 30.0
+
+
+def program() -> str | None:
+    """Where versitygw is, or None where it is not built."""
+    beside = str(Path(sys.executable).parent)
+    return shutil.which("versitygw", path=beside) or shutil.which("versitygw")
+
+
+@contextmanager
+def versitygw_server() -> Iterator[AwsSettings]:
+    """Start a server with nothing in it, and stop it afterwards; its credentials are `KEYS`.
+
+    Skips the test where it is not built; fails it where `CI` is set.
+    """
+    found = program()
+    if found is None:
+        missing("versitygw is not built: make test-load")
+    with tempfile.TemporaryDirectory(prefix="lake-versitygw-") as folder:
+        port = _free_port()
+        process = subprocess.Popen(
+            [found, "--port", f"127.0.0.1:{port}", "--access", KEYS["AWS_ACCESS_KEY_ID"],
+             "--secret", KEYS["AWS_SECRET_ACCESS_KEY"], "--quiet", "--keep-alive", "posix", folder],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            _wait(process, port)
+            url = f"http://127.0.0.1:{port}"
+            yield AwsSettings(region="us-east-1", endpoints={"s3": url})
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes], port: int) -> None:
+    started = time.monotonic()
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except ConnectionRefusedError as error:
+            if process.poll() is not None or time.monotonic() - started > _START_SECONDS:
+                raise RuntimeError(
+                    f"versitygw did not start: {process.args!r}, exit code {process.returncode}"
+                ) from error
+            time.sleep(0.05)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
