@@ -39,6 +39,10 @@ test-load: ## Set up with versitygw, an S3 server, and put load on it
 	@bash scripts/setup.sh load
 	@$(RUN) -m pytest -m load $(ARGS)
 
+.PHONY: test-trino
+test-trino: setup ## Read what was published with Trino (821 MB once, Java 24 or later)
+	@$(RUN) -m pytest -m trino tests/trino $(ARGS)
+
 .PHONY: check
 check: setup ## Lint, formatting, types and the direction of imports
 	@$(MAKE) --no-print-directory --keep-going lint format-check types imports

@@ -1,20 +1,24 @@
-"""A snapshot of a MySQL table by 1, 2 and 4 ranges, against `mariadb-dump` of the same table.
+"""A snapshot of a MySQL table by 1, 2 and 4 ranges, against `mariadb-dump` and dlt in turns with it.
 
-The server is a private one on this machine, so that server, Spark and dump share its cores.
+The server is a private one on this machine, so that it shares the cores with whoever reads. Spark
+and dlt's SQLAlchemy read over TLS; the dump has a socket, ConnectorX a connection without TLS.
 """
 
 from __future__ import annotations
 
 import shutil
+import statistics
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 from pyspark.sql import SparkSession
 
-from benchmarks import datasets
+from benchmarks import datasets, dlt_snapshot
 from resources.compute.local import LocalCompute, local_spark_config
 from resources.database import Patience
 from resources.settings import load_settings
@@ -22,10 +26,12 @@ from resources.source_database import Database, open_database
 from spark.contract import Column, Contract
 from spark.snapshot import SnapshotSpec
 from tests.mysql import no_client
-from tests.servers.mariadb import READER_PASSWORD, MariaDb, mariadb_server
+from tests.servers.mariadb import READER, READER_PASSWORD, MariaDb, mariadb_server
 
 RANGES = (1, 2, 4)
 ROUNDS = 3
+#: A user that need not encrypt.
+_PLAIN_USER = "plain"
 _COLUMNS = (
     Column("track_id", "bigint", nullable=False),
     Column("title", "string"),
@@ -48,16 +54,17 @@ def figures(rows: int = 2_000_000) -> Iterator[tuple[str, float]]:
         )
         spark = _session(server.url("bench"))
         _snapshot(spark, source, 2)  # warms the session
-        turns = [
-            (_dump(server), {each: _snapshot(spark, source, each) for each in RANGES})
-            for _ in range(ROUNDS)
-        ]
-    dump = sorted(each for each, _ in turns)[ROUNDS // 2]
-    yield "mysql_dump_seconds", dump
-    for ranges in RANGES:
-        seconds = sorted(each[ranges] for _, each in turns)[ROUNDS // 2]
-        yield f"mysql_snapshot_{ranges}_ranges_seconds", seconds
-        yield f"mysql_snapshot_{ranges}_ranges_over_dump", seconds / dump
+        ways: dict[str, Callable[[], float]] = {"mysql_dump": lambda: _dump(server)}
+        for ranges in RANGES:
+            ways[f"mysql_snapshot_{ranges}_ranges"] = partial(_snapshot, spark, source, ranges)
+        for backend in dlt_snapshot.BACKENDS:
+            ways[f"mysql_dlt_{backend}"] = partial(_dlt, server, backend, rows)
+        turns = [{name: measure() for name, measure in ways.items()} for _ in range(ROUNDS)]
+    for name in ways:
+        yield f"{name}_seconds", statistics.median(turn[name] for turn in turns)
+        if name != "mysql_dump":
+            ratios = [turn[name] / turn["mysql_dump"] for turn in turns]
+            yield f"{name}_over_dump", statistics.median(ratios)
 
 
 def _fill(server: MariaDb, rows: int) -> None:
@@ -67,6 +74,7 @@ def _fill(server: MariaDb, rows: int) -> None:
         " DATETIME(6)); INSERT INTO tracks SELECT seq, CONCAT('A song of some length, number ', seq),"
         f" seq % 1000 / 100, seq % 777, TIMESTAMP('2020-01-01') + INTERVAL seq SECOND FROM seq_1_to_{rows}"
     )
+    server.run(f"CREATE USER {_PLAIN_USER}@'%'; GRANT SELECT ON bench.* TO {_PLAIN_USER}@'%'")
 
 
 def _session(address: str) -> SparkSession:
@@ -89,6 +97,15 @@ def _snapshot(spark: SparkSession, source: Database, ranges: int) -> float:
     seconds = time.perf_counter() - began
     shutil.rmtree(output)
     return seconds
+
+
+def _dlt(server: MariaDb, backend: str, rows: int) -> float:
+    if backend == "connectorx":
+        address = f"mysql+pymysql://{_PLAIN_USER}@127.0.0.1:{server.port}/bench"
+    else:
+        user = f"{READER}:{quote(READER_PASSWORD)}"
+        address = f"mysql+pymysql://{user}@localhost:{server.port}/bench?ssl_ca={server.ca}"
+    return dlt_snapshot.seconds(address, "tracks", backend, datasets.home() / "dlt", rows)
 
 
 def _dump(server: MariaDb) -> float:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.servers.ports import free_port
 
 #: The programs that a server needs, as Debian's packages name them.
 PROGRAMS = ("mariadbd", "mariadb-install-db", "mariadb", "openssl")
@@ -101,7 +102,7 @@ _PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 
 
 def _start(folder: Path) -> MariaDb:
-    port = _free_port()
+    port = free_port()
     options = [
         f"--datadir={folder}/data", f"--socket={folder}/socket", f"--pid-file={folder}/pid",
         f"--port={port}", "--bind-address=127.0.0.1", f"--log-error={folder}/log",
@@ -167,9 +168,3 @@ def _program(name: str) -> str:
 def _as_root() -> list[str]:
     """The server refuses to run as root unless told to."""
     return ["--user=root"] if os.geteuid() == 0 else []
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
