@@ -68,7 +68,8 @@ def trino_server(aws_url: str, region: str = "us-east-1") -> Iterator[Trino]:
         folder, port = Path(name), free_port()
         _configure(folder, home, port, aws_url, region)
         command = [
-            java, "-Xmx1g", "-Duser.timezone=UTC", "--add-modules=jdk.incubator.vector", "-Djdk.attach.allowAttachSelf=true",
+            java, "-Xmx1g", "-Duser.timezone=UTC", "-XX:+EnableDynamicAgentLoading",
+            "--add-modules=jdk.incubator.vector", "-Djdk.attach.allowAttachSelf=true",
             "--sun-misc-unsafe-memory-access=allow", "--enable-native-access=ALL-UNNAMED",
             f"-Dconfig={folder}/config.properties", f"-Dlog.levels-file={folder}/log.properties",
             "-cp", f"{home}/lib/*", "io.trino.server.TrinoServer",
@@ -146,7 +147,6 @@ def _configure(folder: Path, home: Path, port: int, aws_url: str, region: str) -
         folder / "config.properties",
         [
             "node.environment=tests",
-            f"node.data-dir={folder}/data",
             f"plugin.dir={home}/plugin",
             f"catalog.config-dir={folder}/catalog",
             "coordinator=true",
