@@ -9,6 +9,7 @@ import dagster as dg
 from resources.catalog.base import Pointer
 from resources.catalog.counting import Counted
 from resources.lake import Refined
+from resources.profile import Profile, profile_extent, profile_line
 from resources.raw import RawPartition
 from resources.table import Table
 from spark.contract import Contract
@@ -95,6 +96,7 @@ def refined_metadata(each: Refined) -> Metadata:
         "unmatched": dg.MetadataValue.int(sum(ledger.unmatched.values())),
         "files": dg.MetadataValue.int(len(each.audit.files)),
         "bytes": dg.MetadataValue.int(sum(file.bytes for file in each.audit.files)),
+        **shares_metadata(ledger),
     }
     if not each.raw.objects:
         found["note"] = dg.MetadataValue.text("No raw objects: the partition is empty.")
@@ -115,6 +117,21 @@ def catalog_metadata(pointer: Pointer) -> Metadata:
         "files": dg.MetadataValue.int(len(pointer.files)),
         "bytes": dg.MetadataValue.int(pointer.bytes),
         "published_at": dg.MetadataValue.text(pointer.published_at),
+    }
+
+
+def shares_metadata(ledger: Ledger) -> Metadata:
+    """Shares of the documents read, which the UI plots over time; none of an empty partition."""
+    if not ledger.documents:
+        return {}
+    counts = {
+        "quarantined_share": sum(ledger.quarantined.values()),
+        "unmatched_share": max(ledger.unmatched.values(), default=0),
+        "duplicate_share": ledger.duplicates,
+    }
+    return {
+        name: dg.MetadataValue.float(round(count / ledger.documents, 6))
+        for name, count in counts.items()
     }
 
 
@@ -163,11 +180,25 @@ def markdown_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> dg.Me
     return dg.MetadataValue.md("\n".join([*head, *lines, *more]))
 
 
+def profile_markdown(found: Profile) -> str:
+    """What the columns hold, a line each."""
+    head = "| column | type | nulls | distinct, about | least | greatest | most frequent |"
+    line = "| --- | --- | ---: | ---: | --- | --- | --- |"
+    rows = [
+        "| " + " | ".join(_cell(_cut(text)) for text in profile_line(each, found.rows_read)) + " |"
+        for each in found.columns
+    ]
+    return "\n".join([head, line, *rows, "", profile_extent(found)])
+
+
 def _value(value: object) -> str | int | float | bool | None:
     """What a record may hold: moments are in UTC without saying so, long texts are cut."""
     if value is None or isinstance(value, bool | int | float):
         return value
-    text = str(value).removesuffix("+00:00")
+    return _cut(str(value).removesuffix("+00:00"))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
 
 

@@ -13,7 +13,12 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow.parquet as pq
 
-from resources.attempts import Verdict, all_verdicts, quarantine_directory
+from resources.attempts import (
+    Verdict,
+    all_verdicts,
+    quarantine_directory,
+)
+from resources.audit import read_rows
 from resources.catalog.athena import Athena
 from resources.catalog.base import Catalog, Pointer, TableEntry
 from resources.catalog.glue import GlueCatalog
@@ -165,6 +170,20 @@ def first_rows_on_athena(
     rows = list(zip(*(column.to_pylist() for column in found.table.columns), strict=True))
     cost = QueryCost(found.bytes_scanned, found.cost_usd)
     return Page(tuple(found.table.column_names), rows, found.is_whole, cost)
+
+
+def first_published_rows(
+    storage: Storage, pointers: Iterable[Pointer], count: int
+) -> list[dict[str, object]]:
+    """The first rows of some partitions, partition columns last."""
+    rows: list[dict[str, object]] = []
+    for pointer in pointers:
+        for file in pointer.files:
+            found = read_rows(storage, file.key, count - len(rows))
+            rows += [{**row, **pointer.values} for row in found]
+            if len(rows) >= count:
+                return rows
+    return rows
 
 
 def newest_by_partition(storage: Storage, table: str) -> dict[str, Verdict]:

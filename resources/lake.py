@@ -18,6 +18,7 @@ from resources.attempts import (
     refined_prefix,
 )
 from resources.audit import Audit, audit, read_rows
+from resources.browse import first_published_rows
 from resources.catalog.athena import Athena
 from resources.catalog.base import Catalog, Pointer
 from resources.catalog.opening import open_athena, open_catalog
@@ -187,14 +188,7 @@ class Lake:
 
     def published_sample(self, pointers: Sequence[Pointer], count: int) -> list[dict[str, object]]:
         """Some rows as readers of the published table see them."""
-        rows: list[dict[str, object]] = []
-        for pointer in pointers:
-            for file in pointer.files:
-                found = read_rows(self.storage, file.key, count - len(rows))
-                rows += [{**row, **pointer.values} for row in found]
-            if len(rows) >= count:
-                break
-        return rows[:count]
+        return first_published_rows(self.storage, pointers, count)
 
     def _refine_spec(
         self,

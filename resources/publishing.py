@@ -30,6 +30,18 @@ class Publication:
     counted: Counted
 
 
+def table_entry(table: Table) -> TableEntry:
+    """A declared table as catalogs keep it."""
+    return TableEntry(
+        table.name,
+        table.published,
+        table.partitions.columns,
+        table.description,
+        table.owners,
+        table.adopt,
+    )
+
+
 @dataclass(frozen=True)
 class Publisher:
     """Publishes the attempts in `storage` to a catalog; Athena counts them, or DuckDB without it."""
@@ -49,16 +61,7 @@ class Publisher:
         """
         verdicts = newest_of(self.storage, table.name, keys)
         pointers = [_publishable(table, key, verdicts.get(key)) for key in keys]
-        self.catalog.ensure_table(
-            TableEntry(
-                table.name,
-                table.published,
-                table.partitions.columns,
-                table.description,
-                table.owners,
-                table.adopt,
-            )
-        )
+        self.catalog.ensure_table(table_entry(table))
         before = self.catalog.pointers(table.name)
         self.catalog.publish_all(table.name, pointers)
         counted = self._read_back(table.name, pointers, before)

@@ -1,18 +1,27 @@
 """`catalog/<table>`: the published table. Materializing points readers at the newest attempts."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from lake_assets.conditions import publish_condition
 from lake_assets.declaration import TableModel
 from lake_assets.metadata import (
+    Metadata,
     catalog_metadata,
     column_schema,
     passed_on_lineage,
+    profile_markdown,
     read_back_metadata,
     sample_table,
 )
 from lake_assets.partitions import partitions_def, requested_keys
 from lake_assets.resources import LakeResource, lake_errors
+from resources.catalog.base import Pointer
+from resources.errors import CatalogError
+from resources.lake import Lake
+from resources.profile import profile
+from resources.publishing import table_entry
 from resources.table import Table
 
 
@@ -50,9 +59,22 @@ def catalog_asset(table: Table, model: TableModel) -> dg.AssetsDefinition:
         summary = {
             "dagster/row_count": dg.MetadataValue.int(lake.lake.row_count(table.name)),
             **read_back_metadata(publication.counted),
+            **_profile(context, lake.lake, table, pointers),
             "sample": sample_table(names, rows),
         }
         single = catalog_metadata(pointers[0]) if len(pointers) == 1 else {}
         return dg.MaterializeResult(metadata={**single, **summary})
 
     return catalog
+
+
+def _profile(
+    context: dg.AssetExecutionContext, lake: Lake, table: Table, pointers: Sequence[Pointer]
+) -> Metadata:
+    """What the columns hold; nothing that is published depends on it."""
+    try:
+        found = profile(lake.storage, table_entry(table), pointers)
+    except CatalogError as error:
+        context.log.warning(str(error))
+        return {}
+    return {"profile": dg.MetadataValue.md(profile_markdown(found))}

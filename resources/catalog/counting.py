@@ -9,7 +9,7 @@ from typing import Literal
 
 from resources.catalog.athena import Athena
 from resources.catalog.base import Catalog, Pointer, TableEntry
-from resources.catalog.query import connect
+from resources.catalog.query import connect, quoted
 from resources.storage import Storage
 
 #: Partitions of a query on Athena, whose statements may have 262,144 bytes.
@@ -32,7 +32,7 @@ def count_in_duckdb(catalog: Catalog, storage: Storage, entry: TableEntry) -> Co
     """Count every published partition, over the files that the catalog's pointers name."""
     columns = entry.partition_columns
     with connect(catalog, storage) as connection:
-        rows = connection.execute(_count(_quoted(entry.name), columns, "")).fetchall()
+        rows = connection.execute(_count(quoted(entry.name), columns, "")).fetchall()
     return Counted({tuple(row[:-1]): row[-1] for row in rows})
 
 
@@ -44,7 +44,7 @@ def count_in_athena(
     scanned, cost = 0, 0.0
     for some in _batches(entry, pointers):
         where = _where(entry.partition_columns, some)
-        found = athena.run(_count(_quoted(name.lower()), entry.partition_columns, where))
+        found = athena.run(_count(quoted(name.lower()), entry.partition_columns, where))
         for row in zip(*(column.to_pylist() for column in found.table.columns), strict=True):
             rows[tuple(row[:-1])] = int(row[-1])
         scanned, cost = scanned + found.bytes_scanned, cost + found.cost_usd
@@ -58,7 +58,7 @@ def _batches(entry: TableEntry, pointers: Sequence[Pointer]) -> Iterator[Sequenc
 
 
 def _count(table: str, columns: Sequence[str], where: str) -> str:
-    names = "".join(f"{_quoted(name)}, " for name in columns)
+    names = "".join(f"{quoted(name)}, " for name in columns)
     group = f" GROUP BY {names.removesuffix(', ')}" if columns else ""
     return f"SELECT {names}count(*) AS row_count FROM {table}{where}{group}"  # noqa: S608 - all names are quoted
 
@@ -78,16 +78,12 @@ def _where(columns: Sequence[str], pointers: Sequence[Pointer]) -> str:
     groups = []
     for outer, inner in shared.items():
         same = [
-            f"{_quoted(name)} = {_text(value)}"
+            f"{quoted(name)} = {_text(value)}"
             for name, value in zip(columns[:-1], outer, strict=True)
         ]
-        same.append(f"{_quoted(last)} IN ({', '.join(_text(value) for value in inner)})")
+        same.append(f"{quoted(last)} IN ({', '.join(_text(value) for value in inner)})")
         groups.append(f"({' AND '.join(same)})")
     return f" WHERE {' OR '.join(groups)}"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _text(value: str) -> str:

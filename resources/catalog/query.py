@@ -12,7 +12,7 @@ DuckDB's own reader would have to be downloaded. Publishing does not belong here
 from __future__ import annotations
 
 import glob
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import duckdb
 import pyarrow as pa
@@ -46,12 +46,24 @@ def connect(catalog: Catalog, storage: Storage) -> duckdb.DuckDBPyConnection:
 
     Later publications and rollbacks do not show: connect again to see them.
     """
+    return open_views(storage, catalog.snapshot())
+
+
+def open_views(
+    storage: Storage, tables: Iterable[tuple[TableEntry, Sequence[Pointer]]]
+) -> duckdb.DuckDBPyConnection:
+    """The same over the given pointers, whatever is published."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(f"CREATE SCHEMA {_FILES_SCHEMA}")
-    for entry, pointers in catalog.snapshot():
+    for entry, pointers in tables:
         _create_view(connection, storage, entry, pointers)
     return connection
+
+
+def quoted(identifier: str) -> str:
+    """A name as SQL takes any."""
+    return '"' + identifier.replace('"', '""') + '"'
 
 
 def run_sql(catalog: Catalog, storage: Storage, query: str) -> pa.Table:
@@ -63,7 +75,7 @@ def run_sql(catalog: Catalog, storage: Storage, query: str) -> pa.Table:
         try:
             return connection.sql(query).to_arrow_table()
         except duckdb.Error as error:
-            names = ", ".join(_name(entry.name) for entry in catalog.tables()) or "none yet"
+            names = ", ".join(quoted(entry.name) for entry in catalog.tables()) or "none yet"
             raise CatalogError(
                 f"Expected a query that DuckDB can run; it says: {error}\n\n"
                 f"Published tables: {names}."
@@ -81,7 +93,7 @@ def _create_view(
     entry: TableEntry,
     pointers: Sequence[Pointer],
 ) -> None:
-    view = _name(entry.name)
+    view = quoted(entry.name)
     if not any(each.files for each in pointers):
         connection.execute(f"CREATE VIEW {view} AS {_select_nothing(entry)}")
         return
@@ -98,9 +110,9 @@ def _create_view(
 
 def _select_published(entry: TableEntry, paths: Sequence[str], files: str) -> str:
     file_column = _unused_name(entry.contract)
-    columns = [f"data.{_name(name)}" for name in entry.contract.names]
+    columns = [f"data.{quoted(name)}" for name in entry.contract.names]
     columns += [
-        f"files.value_{index} AS {_name(name)}"
+        f"files.value_{index} AS {quoted(name)}"
         for index, name in enumerate(entry.partition_columns)
     ]
     scan = _scan(paths, entry.contract, file_column)
@@ -113,7 +125,7 @@ def _select_published(entry: TableEntry, paths: Sequence[str], files: str) -> st
 def _select_nothing(entry: TableEntry) -> str:
     typed = [(column.name, duckdb_type(column.type)) for column in entry.contract.columns]
     typed += [(name, "VARCHAR") for name in entry.partition_columns]
-    columns = ", ".join(f"CAST(NULL AS {type_}) AS {_name(name)}" for name, type_ in typed)
+    columns = ", ".join(f"CAST(NULL AS {type_}) AS {quoted(name)}" for name, type_ in typed)
     return f"SELECT {columns} WHERE false"
 
 
@@ -162,13 +174,9 @@ def _spelled(kind: ColumnType) -> str:
     if kind.name == "map":
         return f"MAP({_spelled(kind.fields[0][1])}, {_spelled(kind.fields[1][1])})"
     if kind.name == "struct":
-        fields = (f"{_name(name)} {_spelled(field)}" for name, field in kind.fields)
+        fields = (f"{quoted(name)} {_spelled(field)}" for name, field in kind.fields)
         return f"STRUCT({', '.join(fields)})"
     return _DUCKDB_TYPES[kind.name]
-
-
-def _name(identifier: str) -> str:
-    return '"' + identifier.replace('"', '""') + '"'
 
 
 def _text(literal: str) -> str:

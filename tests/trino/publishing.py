@@ -15,7 +15,7 @@ from tests.workshop import Workshop
 
 FIVE, SIX = "2024-05-01-05", "2024-05-01-06"
 DECLARATION = """
-table: Readings
+table: readings
 description: A value of every type.
 raw:
   source: readings
@@ -68,7 +68,7 @@ def main(folder: Path) -> None:
         failures = [f"{each.event_specific_data}" for each in result.all_events if each.is_failure]
         if failures:
             sys.exit("\n".join(failures))
-    rows = workshop.query("SELECT * FROM Readings ORDER BY hour, id")
+    rows = workshop.query("SELECT * FROM readings ORDER BY hour, id")
     print(json.dumps({"rows": rows}, default=str), flush=True)
 
 

@@ -71,7 +71,7 @@ def test_rows_of_each_partition_are_those_of_the_ledger(
     trino: Trino, moto_url: str, aws_settings: AwsSettings
 ) -> None:
     lake = Lake(load_settings(environment(moto_url)))
-    pointers = lake.catalog.pointers("Readings").values()
+    pointers = lake.catalog.pointers("readings").values()
     ledgers = {tuple(each.values.values()): each.ledger["published"] for each in pointers}
     counted = trino.query("SELECT dt, hour, count(*) FROM lake.readings GROUP BY 1, 2")
     assert (
