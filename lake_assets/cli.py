@@ -9,6 +9,7 @@ from lake_assets import (
     cli_declare,
     cli_doctor,
     cli_look,
+    cli_show,
     cli_stale,
     cli_upkeep,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "cli_declare",
     "cli_doctor",
     "cli_look",
+    "cli_show",
     "cli_stale",
     "cli_upkeep",
 ]

@@ -1,4 +1,4 @@
-"""Commands that look and change nothing: tables, sql, show, history, quarantine."""
+"""Commands that look and change nothing: tables, sql, history, quarantine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lake_assets.cli_app import TableName, catalog, command, location, storage
-from lake_assets.cli_print import count, moment, print_ledger, print_page, print_table, say, size
+from lake_assets.cli_print import count, moment, print_page, print_table, say, size
 from resources.attempts import newest
 from resources.browse import (
     Page,
@@ -90,33 +90,6 @@ def sql(
     if page.cost:
         scanned = size(page.cost.bytes_scanned)
         typer.echo(f"{scanned} scanned by Athena, about {page.cost.usd:.5f} USD", err=True)
-
-
-@command
-def show(table: TableName) -> None:
-    """Show a table's columns, partitions, ledger and place."""
-    found = published_table(catalog(), table)
-    entry, keys = found.entry, list(found.pointers)
-    say(f"{entry.name}: {entry.comment}" if entry.comment else entry.name, style="bold")
-    columns = [
-        (each.name, each.type, "" if each.nullable else "not null", each.comment)
-        for each in entry.contract.columns
-    ]
-    columns += [
-        (name, "string", "not null", "Partition column.") for name in entry.partition_columns
-    ]
-    print_table(["column", "type", "", "comment"], columns)
-    print_ledger(found.ledger())
-    facts = [
-        ("partitions", f"{len(keys):,}" + (f", {keys[0]} to {keys[-1]}" if keys else "")),
-        ("rows", count(found.rows)),
-        ("bytes", size(found.bytes)),
-        ("last published", moment(found.last_published)),
-        ("owners", ", ".join(entry.owners) or "nobody"),
-        ("location", location(found)),
-    ]
-    for name, value in facts:
-        say(f"{name:<15} {value}")
 
 
 @command

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from rich.bar import Bar
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -26,6 +27,8 @@ from spark.ledger import Ledger
 
 #: Columns of a line that goes to no terminal.
 _WIDE = 200
+#: Columns of a bar.
+_BAR = 20
 
 
 def console() -> Console:
@@ -50,6 +53,11 @@ def print_table(
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
     console().print(table)
+
+
+def bar(value: float, most: float) -> Bar:
+    """A bar as long as `value` is of `most`; nothing where that is 0."""
+    return Bar(size=most or 1, begin=0, end=value, width=_BAR)
 
 
 def print_ledger(ledger: Ledger) -> None:
@@ -107,7 +115,9 @@ def moment(iso: str) -> str:
     return f"{datetime.fromisoformat(iso):%Y-%m-%d %H:%M:%S} UTC" if iso else "never"
 
 
-def _cell(value: object) -> Text:
+def _cell(value: object) -> Text | Bar:
+    if isinstance(value, Bar):
+        return value
     if value is None:
         return Text("null", style="dim")
     if isinstance(value, datetime):

@@ -76,9 +76,9 @@ def profile_line(column: ColumnProfile, rows_read: int) -> tuple[str, ...]:
     """Name, type, nulls, distinct values, least, greatest and most frequent, as texts."""
     distinct = "" if column.distinct is None else f"{column.distinct:,}"
     nulls = f"{column.nulls / rows_read:.1%}" if rows_read else ""
-    often = ", ".join(f"{_text(value)} ({count:,})" for value, count in column.most_frequent)
+    often = ", ".join(f"{value_text(value)} ({count:,})" for value, count in column.most_frequent)
     return (
-        column.name, column.type, nulls, distinct, _text(column.least), _text(column.greatest), often
+        column.name, column.type, nulls, distinct, value_text(column.least), value_text(column.greatest), often
     )  # fmt: skip
 
 
@@ -89,7 +89,8 @@ def profile_extent(found: Profile) -> str:
     return f"Of {found.rows_read:,} rows of {found.rows:,}, from files evenly chosen."
 
 
-def _text(value: object) -> str:
+def value_text(value: object) -> str:
+    """A value as people read it, cut where it is long; nothing for a null."""
     if value is None:
         return ""
     text = value.isoformat(" ") if isinstance(value, datetime) else str(value)

@@ -142,13 +142,43 @@ def test_show_has_columns_ledger_partitions_and_place(workshop: Workshop) -> Non
     shown = lake("show", "plays").stdout
 
     assert "A song that somebody listened to." in shown
-    assert ["play_id", "string", "not", "null", "Identifies", "a", "play."] in [
+    assert ["play_id", "string", "not", "null", "Identifies", "a", "play.", "a", "b"] in [
         line.split() for line in shown.splitlines()
     ]
     assert "duplicates" in shown
     assert "of these without a row in songs" in shown
     assert f"1, {FIVE} to {FIVE}" in shown
     assert "team:radio" in shown
+
+
+def test_show_compares_the_latest_partitions(workshop: Workshop) -> None:
+    ledger = Ledger(documents=4, published=2, duplicates=1, quarantined={"torn": 1})
+    publish(workshop, FIVE, PLAYS, ledger)
+    publish(workshop, SIX, PLAYS[:1])
+
+    lines = lake("show", "plays").stdout.splitlines()
+
+    five, six = (
+        next(line.split() for line in lines if line.strip().startswith(key)) for key in (FIVE, SIX)
+    )
+    assert five[:3] == [FIVE, "2", "█" * 20]
+    assert six[:3] == [SIX, "1", "█" * 10]
+    assert {"25.00%"} == {each for each in five if each.endswith("%")}
+    assert not any(each.endswith("%") for each in six)
+    only = lake("show", "plays", "--last", "1").stdout
+    assert not any(line.strip().startswith(FIVE) for line in only.splitlines())
+
+
+def test_show_profiles_the_columns_when_asked(workshop: Workshop) -> None:
+    publish(workshop, FIVE, [PLAYS[0], {**PLAYS[1], "play_id": "a"}])
+
+    shown = lake("show", "plays", "--profile").stdout
+
+    rows = [line.split() for line in shown.splitlines()]
+    assert ["play_id", "string", "0.0%", "1", "a", "a", "a", "(2)"] in rows
+    assert ["seconds", "int", "50.0%", "1", "30", "30"] in rows
+    assert "Of all 2 rows." in shown
+    assert "0.0%" not in lake("show", "plays").stdout
 
 
 def test_history_marks_the_current_version(workshop: Workshop) -> None:
