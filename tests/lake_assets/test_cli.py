@@ -20,6 +20,7 @@ from lake_assets.cli import app
 from lake_assets.declared import Declared, declared_tables
 from lake_assets.materialize import Wanted, changed
 from lake_assets.partitions import partitions_def
+from resources.catalog.local import LocalCatalog
 from resources.lake import Refined
 from resources.settings import load_settings
 from spark.ledger import Ledger
@@ -226,6 +227,21 @@ def test_rollback_does_not_ask_when_told_so(workshop: Workshop) -> None:
     assert done.exit_code == 0
     assert "Roll back?" not in done.stdout
     assert workshop.query("select count(*) n from plays") == [{"n": 2}]
+
+
+def test_rollback_says_where_not_all_partitions_change_at_once(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for rows in (PLAYS, PLAYS[:1]):
+        for key in (FIVE, SIX):
+            publish(workshop, key, rows)
+    monkeypatch.setattr(LocalCatalog, "moved_together", 1)
+
+    asked = lake("rollback", "plays", FIVE, SIX, said="n\n")
+    of_one = lake("rollback", "plays", FIVE, said="n\n")
+
+    assert "Readers see 1 partitions change at a time" in asked.output
+    assert "change at a time" not in of_one.output
 
 
 def test_a_rollback_shows_in_the_ui(workshop: Workshop) -> None:

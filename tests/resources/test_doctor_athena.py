@@ -14,8 +14,9 @@ from tests.servers.glue import Calls, athena_client, refusing
 
 if TYPE_CHECKING:
     from types_boto3_athena import AthenaClient
+    from types_boto3_athena.type_defs import ResultConfigurationTypeDef
 
-PLACE = {"OutputLocation": "s3://results/lake/"}
+PLACE: ResultConfigurationTypeDef = {"OutputLocation": "s3://results/lake/"}
 
 
 @pytest.fixture

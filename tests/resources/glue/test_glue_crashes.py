@@ -4,13 +4,14 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from resources.catalog.base import check_files
 from resources.catalog.lease import Terms
-from resources.errors import CatalogBusy
+from resources.errors import CatalogBusy, CatalogError
 from tests.glue_lake import TABLE, Lake, attempt, hours, open_lake
 from tests.pointers import FIVE, SIX, attempts
 
@@ -155,3 +156,42 @@ def test_a_publisher_waits_while_the_catalog_is_held(table: Lake) -> None:
         assert table.catalog.pointers("Radio") == {}
     publisher.join(timeout=30)
     assert table.catalog.pointers("Radio")[FIVE].attempt == "a"
+
+
+def test_a_rollback_that_fails_midway_names_what_was_left(table: Lake) -> None:
+    for name in ("old", "new"):
+        table.catalog.publish_all("Radio", hours(table, name, 150))
+    keys = list(table.catalog.pointers("Radio"))
+    calls = []
+
+    def second_denied(_: object) -> tuple[int, object] | None:
+        calls.append(1)
+        denied = {"__type": "AccessDeniedException", "message": "not any more"}
+        return (400, denied) if len(calls) == 2 else None
+
+    table.calls.answer("BatchUpdatePartition", second_denied)
+    with pytest.raises(CatalogError, match="100 are rolled back, 50 are as they were") as caught:
+        table.catalog.rollback("Radio", keys)
+    assert not caught.value.retryable
+    assert keys[100] in str(caught.value)
+
+    table.catalog.rollback("Radio", keys[100:])
+    assert set(attempts(list(table.catalog.pointers("Radio").values()))) == {"old"}
+
+
+def test_a_rollback_whose_answer_is_lost_is_done(table: Lake) -> None:
+    for name in ("old", "new"):
+        table.catalog.publish("Radio", attempt(table, name))
+    asked = []
+
+    def done_unheard(request: Mapping[str, object]) -> tuple[int, object] | None:
+        asked.append(1)
+        if len(asked) > 1:
+            return None
+        table.client.batch_update_partition(**request)  # type: ignore[arg-type]
+        return 400, {"__type": "InvalidInputException", "message": "of the test's making"}
+
+    table.calls.answer("BatchUpdatePartition", done_unheard)
+
+    assert attempts(table.catalog.rollback("Radio", [FIVE])) == ["old"]
+    assert table.catalog.pointers("Radio")[FIVE].attempt == "old"
