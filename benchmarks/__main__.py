@@ -15,7 +15,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from benchmarks import datasets, duckdb_refine, lake_refine, mysql_snapshot, notebook_refine, runs
+from benchmarks import (
+    datasets,
+    duckdb_refine,
+    lake_refine,
+    mysql_snapshot,
+    notebook_refine,
+    runs,
+    s3_listing,
+    s3_radio,
+)
 
 Figures = Iterator[tuple[str, float]]
 ROUNDS = {"2m": 3, "24m": 1}
@@ -92,6 +101,8 @@ BENCHMARKS: dict[str, Callable[[], Figures]] = {
     "refine_24m": lambda: refine_over_duckdb("24m"),
     "memory_growth": memory_growth,
     "mysql_snapshot": mysql_snapshot.figures,
+    "s3_listing": s3_listing.figures,
+    "versitygw": s3_radio.figures,
 }
 
 

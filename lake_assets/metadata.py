@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import dagster as dg
 
@@ -132,6 +132,17 @@ def shares_metadata(ledger: Ledger) -> Metadata:
     return {
         name: dg.MetadataValue.float(round(count / ledger.documents, 6))
         for name, count in counts.items()
+    }
+
+
+def table_metadata(pointers: Collection[Pointer], location: str) -> Metadata:
+    """The whole published table, as `lake tables` lists it; `location` is where its files lie."""
+    return {
+        "dagster/row_count": dg.MetadataValue.int(sum(each.rows for each in pointers)),
+        "location": dg.MetadataValue.text(location),
+        "table_partitions": dg.MetadataValue.int(len(pointers)),
+        "table_bytes": dg.MetadataValue.int(sum(each.bytes for each in pointers)),
+        "last_published": dg.MetadataValue.text(max(each.published_at for each in pointers)),
     }
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from spark.errors import SPARK_FAILURES, ReferenceRefused
+from spark.errors import SPARK_FAILURES, ReferenceRefused, is_of_the_store
 from spark.exact import PLAIN
 from spark.fitting import quoted
 from spark.frames import DOCUMENT, OBJECT, PARTITION, PATH, POSITION, REASON, UNKNOWN_KEYS
@@ -81,6 +81,8 @@ class ColumnarSource(RecordSource):
         try:
             return session.read.format(self.raw.format).load(each.raw.uri).schema, ""
         except SPARK_FAILURES as error:
+            if is_of_the_store(error):
+                raise
             first = str(error).strip().splitlines()[0][:300]
             return None, f"unreadable {self.raw.format} ({first})"
 
@@ -88,7 +90,9 @@ class ColumnarSource(RecordSource):
         try:
             rows = session.read.format(self.raw.format).load(each.raw.uri)
             rows.write.format("noop").mode("overwrite").save()
-        except SPARK_FAILURES:
+        except SPARK_FAILURES as error:
+            if is_of_the_store(error):
+                raise
             return False
         return True
 

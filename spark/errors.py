@@ -6,6 +6,8 @@ Everything the project raises on purpose derives from `LakeError`; what the worl
 
 from __future__ import annotations
 
+import re
+
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 
@@ -39,3 +41,14 @@ class LedgerImbalance(LakeError):
 
 #: What a Spark job raises when it fails.
 SPARK_FAILURES: tuple[type[Exception], ...] = (PySparkException, Py4JJavaError)
+
+#: Exceptions of the store itself, at the start of a line or after another's name, not in a frame.
+_OF_THE_STORE = re.compile(
+    r"\b(?:org\.apache\.hadoop\.fs\.s3a\.(?:\w+\.)*|software\.amazon\.awssdk\.(?:\w+\.)*"
+    r"|java\.nio\.file\.AccessDenied|java\.net\.)\w*Exception\b(?!\.)"
+)
+
+
+def is_of_the_store(error: Exception) -> bool:
+    """Whether what failed was reaching the data, as against the data itself."""
+    return _OF_THE_STORE.search(str(error)) is not None

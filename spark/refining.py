@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from spark.errors import SPARK_FAILURES, ReadError
+from spark.errors import SPARK_FAILURES, ReadError, is_of_the_store
 from spark.examination import Examination, examine, sound
 from spark.frames import (
     DOCUMENT,
@@ -159,6 +159,8 @@ class Refine:
         try:
             return self.passer.publish(Reading(fast=self.objects), self.spec.output), set()
         except SPARK_FAILURES as error:
+            if is_of_the_store(error):
+                raise
             unreadable = self.source.unreadable(self.session, self.objects)
             if not unreadable:
                 raise ReadError(_explained(error)) from error

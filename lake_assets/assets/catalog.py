@@ -14,6 +14,7 @@ from lake_assets.metadata import (
     profile_markdown,
     read_back_metadata,
     sample_table,
+    table_metadata,
 )
 from lake_assets.partitions import partitions_def, requested_keys
 from lake_assets.resources import LakeResource, lake_errors
@@ -57,7 +58,10 @@ def catalog_asset(table: Table, model: TableModel) -> dg.AssetsDefinition:
         names = [*table.published.names, *table.partitions.columns]
         rows = lake.lake.published_sample(pointers, 5)
         summary = {
-            "dagster/row_count": dg.MetadataValue.int(lake.lake.row_count(table.name)),
+            **table_metadata(
+                lake.lake.catalog.pointers(table.name).values(),
+                lake.lake.storage.target_uri(f"refined/{table.name}"),
+            ),
             **read_back_metadata(publication.counted),
             **_profile(context, lake.lake, table, pointers),
             "sample": sample_table(names, rows),

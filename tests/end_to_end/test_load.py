@@ -27,9 +27,9 @@ def aws() -> Iterator[AwsSettings]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in KEYS.items():
             patch.setenv(name, value)
-        with versitygw_server() as settings:
-            aws_client(settings, "s3").create_bucket(Bucket="load")
-            yield settings
+        with versitygw_server() as server:
+            aws_client(server.aws, "s3").create_bucket(Bucket="load")
+            yield server.aws
 
 
 def test_of_many_writers_of_each_key_exactly_one_writes_it(aws: AwsSettings) -> None:

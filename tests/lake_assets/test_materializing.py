@@ -117,6 +117,9 @@ def test_every_document_of_an_hour_is_accounted_for_in_its_metadata(workshop: Wo
     }
     shown = metadata(result, "catalog/plays")
     assert shown["dagster/row_count"] == 3
+    assert shown["location"] == f"file://{workshop.root}/refined/plays"
+    assert (shown["table_partitions"], shown["table_bytes"]) == (1, shown["bytes"])
+    assert shown["last_published"] == shown["published_at"]
     assert dg.TableRecord(first | {"dt": "2024-05-01", "hour": "05"}) in sampled(shown)
     assert metadata(result, "raw/plays")["objects"] == 2
     assert set(checks(result).values()) == {True}

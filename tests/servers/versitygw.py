@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from resources.aws import AwsSettings
@@ -29,8 +30,16 @@ def program() -> str | None:
     return shutil.which("versitygw", path=beside) or shutil.which("versitygw")
 
 
+@dataclass(frozen=True)
+class Versitygw:
+    """A running server; below `folder` each bucket is a folder, and each object a file of its key."""
+
+    aws: AwsSettings
+    folder: Path
+
+
 @contextmanager
-def versitygw_server() -> Iterator[AwsSettings]:
+def versitygw_server() -> Iterator[Versitygw]:
     """Start a server with nothing in it, and stop it afterwards; its credentials are `KEYS`.
 
     Skips the test where it is not built; fails it where `CI` is set.
@@ -49,7 +58,8 @@ def versitygw_server() -> Iterator[AwsSettings]:
         try:
             _wait(process, port)
             url = f"http://127.0.0.1:{port}"
-            yield AwsSettings(region="us-east-1", endpoints={"s3": url})
+            aws = AwsSettings(region="us-east-1", endpoints={"s3": url})
+            yield Versitygw(aws, Path(folder))
         finally:
             process.terminate()
             process.wait()
