@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pyspark.sql import SparkSession
 
 from resources.compute.s3a import aws_java_options, s3a_config
+from resources.compute.s3a_errors import store_errors
 from resources.mysql_settings import spark_config_for
 from resources.settings import Settings
 from resources.storage import is_on_s3
@@ -18,17 +19,26 @@ from spark.spec import RefineSpec
 
 @dataclass(frozen=True)
 class LocalCompute:
-    """Runs jobs in the given session's application."""
+    """Runs jobs in the given session's application.
+
+    Raises `StorageError` where the store fails Spark, `StorageUnavailable` where a retry can help.
+    """
 
     spark: SparkSession
 
     def refine(self, spec: RefineSpec) -> RefineReport:
         """Run the refine here and now."""
-        return run_refine(self.spark, spec)
+        with store_errors(self._region):
+            return run_refine(self.spark, spec)
 
     def snapshot(self, spec: SnapshotSpec, exists: Callable[[str], bool]) -> SnapshotReport:
         """Take the snapshot here and now."""
-        return take_snapshot(refine_session(self.spark), spec, exists)
+        with store_errors(self._region):
+            return take_snapshot(refine_session(self.spark), spec, exists)
+
+    @property
+    def _region(self) -> str:
+        return self.spark.conf.get("spark.hadoop.fs.s3a.endpoint.region", "") or ""
 
 
 def local_spark_config(settings: Settings) -> dict[str, str]:
