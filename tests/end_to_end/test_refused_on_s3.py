@@ -22,24 +22,32 @@ class Told(TypedDict):
 
     name: str
     succeeded: bool
-    failures: list[str]
+    errors: list[str]
     rows: int
     verdicts: int
+    quarantined: int
 
 
 def refuse(call: str, made: int) -> str | None:
-    """By the lake's name; an upload that is refused as expired is not refused again."""
-    is_upload = call.startswith(("PUT", "POST")) and "/refined/" in call and "attempt" in call
-    if "/expires/" in call and is_upload and made == 1 and "uploads" in call:
+    """By the lake's name; of the lake that `expires` it refuses the first upload once."""
+    is_upload = call.startswith(("PUT", "POST")) and "/refined/" in call and "part-" in call
+    if "/expires/" in call and is_upload and not refused:
+        refused.append(call)
         return EXPIRED
     if "/stays-expired/" in call and is_upload:
         return EXPIRED
-    return DENIED if "/denies-writing/" in call and is_upload else None
+    if "/denies-writing/" in call and is_upload:
+        return DENIED
+    is_read = call.startswith("GET") and "a.parquet" in call
+    return DENIED if "/denies-reading/" in call and is_read else None
+
+
+refused: list[str] = []
 
 
 @pytest.fixture(scope="module")
 def told(moto_url: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Told]:
-    names = ["expires", "stays-expired", "denies-writing"]
+    names = ["expires", "stays-expired", "denies-writing", "denies-reading"]
     aws = AwsSettings(region="us-east-1", endpoints={"s3": moto_url})
     with pytest.MonkeyPatch.context() as patch, faulty_proxy(moto_url, refuse) as proxy:
         for variable, value in KEYS.items():
@@ -64,6 +72,7 @@ def told(moto_url: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, T
     assert done.returncode == 0, done.stderr[-4000:]
     lines: list[Told] = [json.loads(line) for line in done.stdout.splitlines() if line[0] == "{"]
     print(done.stdout)
+    print(done.stderr[-3000:])
     return {each["name"]: each for each in lines}
 
 
