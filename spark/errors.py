@@ -45,7 +45,7 @@ SPARK_FAILURES: tuple[type[Exception], ...] = (PySparkException, Py4JJavaError)
 #: Exceptions of the store itself, at the start of a line or after another's name, not in a frame.
 _OF_THE_STORE = re.compile(
     r"\b(?:org\.apache\.hadoop\.fs\.s3a\.(?:\w+\.)*|software\.amazon\.awssdk\.(?:\w+\.)*"
-    r"|java\.nio\.file\.AccessDenied|java\.net\.)\w*Exception\b(?!\.)"
+    r"|java\.nio\.file\.AccessDenied|java\.net\.)\w*Exception(?=[:\s]|$)"
 )
 
 

@@ -51,7 +51,7 @@ def _refused(text: str, aws: AwsSettings) -> StorageError:
     action = "s3:GetObject" if reads else "s3:PutObject"
     answer = ClientError(
         {
-            "Error": {"Code": said["code"] or said["status"], "Message": said["said"]},
+            "Error": {"Code": _code(said), "Message": said["said"].rstrip(".")},
             "ResponseMetadata": {"HTTPStatusCode": int(said["status"])},
         },  # type: ignore[arg-type] # of the response's fields these are the ones looked at
         action,
@@ -59,6 +59,13 @@ def _refused(text: str, aws: AwsSettings) -> StorageError:
     why = refusal(answer, action, arn(aws, "s3", f"{place['bucket'] if place else '*'}/*"))
     kind = StorageUnavailable if why.retryable else StorageError
     return kind(f"Spark could not {'read' if reads else 'write'} {where}: {why.words}.")
+
+
+def _code(said: re.Match[str]) -> str:
+    """S3's own code; without the connector's words around it only the message tells."""
+    if said["code"] is None and "token has expired" in said["said"]:
+        return "ExpiredToken"
+    return said["code"] or said["status"]
 
 
 def _unanswered(text: str, where: str) -> StorageError:
