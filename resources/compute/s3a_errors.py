@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -16,6 +17,9 @@ from resources.aws import AwsSettings, arn
 from resources.aws_errors import refusal
 from resources.errors import StorageError, StorageUnavailable
 from spark.errors import SPARK_FAILURES, is_of_the_store
+
+if TYPE_CHECKING:
+    from botocore.exceptions import _ResponseMetadataTypeDef
 
 _ANSWER = re.compile(
     r"S3Exception: (?P<said>[^\n]*?) \(Service: S3, Status Code: (?P<status>\d+)[^)]*\)"
@@ -49,13 +53,15 @@ def _refused(text: str, aws: AwsSettings) -> StorageError:
         return _unanswered(text, where)
     reads = _READING.search(text[: said.start()]) is not None
     action = "s3:GetObject" if reads else "s3:PutObject"
-    answer = ClientError(
-        {
-            "Error": {"Code": _code(said), "Message": said["said"].rstrip(".")},
-            "ResponseMetadata": {"HTTPStatusCode": int(said["status"])},
-        },  # type: ignore[arg-type] # of the response's fields these are the ones looked at
-        action,
-    )
+    metadata: _ResponseMetadataTypeDef = {
+        "HTTPStatusCode": int(said["status"]),
+        "HTTPHeaders": {},
+        "RequestId": "",
+        "HostId": "",
+        "RetryAttempts": 0,
+    }
+    found = {"Code": _code(said), "Message": said["said"].rstrip(".")}
+    answer = ClientError({"Error": found, "ResponseMetadata": metadata}, action)
     why = refusal(answer, action, arn(aws, "s3", f"{place['bucket'] if place else '*'}/*"))
     kind = StorageUnavailable if why.retryable else StorageError
     return kind(f"Spark could not {'read' if reads else 'write'} {where}: {why.words}.")

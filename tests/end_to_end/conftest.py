@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from resources.source_database import embedded
 from tests.end_to_end.plays import VERSIONS, Seen, expected
 from tests.servers.fixtures import aws_settings, moto_url
-from tests.workshop import Workshop, with_unmatched
+from tests.workshop import SONGS, Workshop, with_unmatched
 
 __all__ = ["aws_settings", "moto_url"]
 
@@ -100,3 +100,18 @@ def wholes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
         version: expected(version, Workshop(tmp_path_factory.mktemp(version)))
         for version in VERSIONS
     }
+
+
+@pytest.fixture(scope="session")
+def songs_database(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the songs, loaded once."""
+    workshop = Workshop(tmp_path_factory.mktemp("songs"))
+    load_songs(spark, workshop, [])
+    return Path(workshop.settings.database)
+
+
+def load_songs(spark: SparkSession, workshop: Workshop, more: list[tuple[int, str]]) -> None:
+    """Put the songs into the database, and more of them that nobody plays."""
+    rows = [(row["song_id"], row["title"]) for row in SONGS]
+    songs = spark.createDataFrame([*rows, *more], "song_id int, title string")
+    embedded(workshop.lake.database).load_table(spark, "SONGS", songs, ["song_id"])

@@ -129,3 +129,15 @@ def require_mended(killed: list[Killed], wholes: dict[str, Seen]) -> None:
 
 def places(killed: list[Killed]) -> set[str]:
     return {each["effect"].partition(" in ")[2] for each in killed}
+
+
+def await_session(process: subprocess.Popen[str]) -> None:
+    """Wait until a run's Spark session is up; the run then waits for a line of input."""
+    assert process.stdout is not None
+    assert process.stdout.readline() == "session\n"
+
+
+def go(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("go\n")
+    process.stdin.flush()

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from resources.source_database import embedded
+from tests.end_to_end.conftest import load_songs
 from tests.end_to_end.killing import (
+    await_session,
+    go,
     interrupted,
     kill,
     places,
@@ -24,7 +26,7 @@ from tests.end_to_end.killing import (
     to_seen,
 )
 from tests.end_to_end.plays import HOURS, VERSIONS, Seen, deliver, expected, is_whole, seen
-from tests.workshop import SONGS, Workshop
+from tests.workshop import Workshop
 
 pytestmark = pytest.mark.slow
 
@@ -98,21 +100,6 @@ SPARK_MOMENTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def songs_database(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with the songs, loaded once."""
-    workshop = Workshop(tmp_path_factory.mktemp("songs"))
-    load_songs(spark, workshop, [])
-    return Path(workshop.settings.database)
-
-
-def load_songs(spark: SparkSession, workshop: Workshop, more: list[tuple[int, str]]) -> None:
-    """Put the songs into the database, and more of them that nobody plays."""
-    rows = [(row["song_id"], row["title"]) for row in SONGS]
-    songs = spark.createDataFrame([*rows, *more], "song_id int, title string")
-    embedded(workshop.lake.database).load_table(spark, "SONGS", songs, ["song_id"])
-
-
 @pytest.fixture
 def workshop(songs_database: Path, tmp_path: Path) -> Workshop:
     """A lake with its database, whose table holds the first version."""
@@ -121,18 +108,6 @@ def workshop(songs_database: Path, tmp_path: Path) -> Workshop:
     deliver(made, "before")
     assert made.materialize(span=(HOURS[0], HOURS[-1])).success
     return made
-
-
-def await_session(process: subprocess.Popen[str]) -> None:
-    """Wait until a run's Spark session is up; the run then waits for a line of input."""
-    assert process.stdout is not None
-    assert process.stdout.readline() == "session\n"
-
-
-def go(process: subprocess.Popen[str]) -> None:
-    assert process.stdin is not None
-    process.stdin.write("go\n")
-    process.stdin.flush()
 
 
 def wait_for(process: subprocess.Popen[str], has_come: Callable[[], bool], moment: str) -> None:
