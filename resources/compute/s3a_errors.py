@@ -60,8 +60,13 @@ def _refused(text: str, aws: AwsSettings) -> StorageError:
         "HostId": "",
         "RetryAttempts": 0,
     }
-    found = {"Code": _code(said), "Message": said["said"].rstrip(".")}
-    answer = ClientError({"Error": found, "ResponseMetadata": metadata}, action)
+    answer = ClientError(
+        {
+            "Error": {"Code": _code(said), "Message": said["said"].rstrip(".")},
+            "ResponseMetadata": metadata,
+        },
+        action,
+    )
     why = refusal(answer, action, arn(aws, "s3", f"{place['bucket'] if place else '*'}/*"))
     kind = StorageUnavailable if why.retryable else StorageError
     return kind(f"Spark could not {'read' if reads else 'write'} {where}: {why.words}.")
