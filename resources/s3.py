@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import io
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from datetime import UTC
 from functools import cached_property
 from pathlib import Path
@@ -23,10 +23,10 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
-from resources.aws import AwsSettings, arn, aws_client
-from resources.aws_errors import AWS_FAILURES, Refusal, is_transient, refusal
-from resources.errors import AlreadyThere, ObjectMissing, StorageError, StorageUnavailable
+from resources.aws import AwsSettings, aws_client
+from resources.errors import AlreadyThere, ObjectMissing, StorageError
 from resources.objects import ObjectInfo, check_key, glob_escaped
+from resources.s3_errors import Refusals
 from resources.s3_file import S3File
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ _DELETED_AT_ONCE = 1000
 _LARGE = TransferConfig(multipart_threshold=64 << 20, multipart_chunksize=16 << 20)
 #: Whose write it was, so that one whose answer got lost is known when it is sent again.
 _WRITER = "lake-writer"
-_MISSING = {"NoSuchKey", "404"}
 #: How often a body that breaks off is asked for.
 _BODIES = 5
 
@@ -53,6 +52,7 @@ class S3Storage:
         self.aws = aws or AwsSettings()
         self.root: str = f"s3://{bucket}/{prefix}".rstrip("/")
         self._below = f"{prefix}/" if prefix else ""
+        self._refusals = Refusals(bucket, self._below, self.root, self.aws)
         self._payer: dict[str, Any] = (
             {"RequestPayer": "requester"} if self.aws.requester_pays else {}
         )
@@ -73,7 +73,7 @@ class S3Storage:
         """Every object whose key starts with `prefix`, a thousand to a page."""
         pages = self.client.get_paginator("list_objects_v2")
         start: dict[str, Any] = {"StartAfter": self._below + after} if after else {}
-        with self._asking("list", prefix, "s3:ListBucket"):
+        with self._refusals.asking("list", prefix, "s3:ListBucket"):
             for page in pages.paginate(
                 Bucket=self.bucket, Prefix=self._start(prefix), **start, **self._payer
             ):
@@ -88,7 +88,7 @@ class S3Storage:
     def unfinished(self, prefix: str) -> Iterator[ObjectInfo]:
         """Multipart uploads that were neither completed nor given up; S3 bills for their parts."""
         pages = self.client.get_paginator("list_multipart_uploads")
-        with self._asking("list the uploads of", prefix, "s3:ListBucketMultipartUploads"):
+        with self._refusals.asking("list the uploads of", prefix, "s3:ListBucketMultipartUploads"):
             for page in pages.paginate(Bucket=self.bucket, Prefix=self._start(prefix)):
                 for each in page.get("Uploads", []):
                     yield ObjectInfo(
@@ -101,7 +101,7 @@ class S3Storage:
     def discard(self, unfinished: Iterable[ObjectInfo]) -> None:
         """Abort multipart uploads; what was uploaded of them is gone, objects stay."""
         for info in unfinished:
-            with self._asking("abort the upload of", info.key, "s3:AbortMultipartUpload"):
+            with self._refusals.asking("abort the upload of", info.key, "s3:AbortMultipartUpload"):
                 try:
                     self.client.abort_multipart_upload(
                         Bucket=self.bucket, Key=self._key(info.key), UploadId=info.etag
@@ -111,7 +111,7 @@ class S3Storage:
 
     def read(self, key: str) -> bytes:
         """The object's bytes, all of one version."""
-        with self._asking("read", key, "s3:GetObject"):
+        with self._refusals.asking("read", key, "s3:GetObject"):
             return self._get(key)[1]
 
     def open_input(self, key: str) -> BinaryIO:
@@ -119,7 +119,7 @@ class S3Storage:
 
         def fetch(span: str, etag: str | None) -> tuple[bytes, int, str]:
             same: dict[str, Any] = {"IfMatch": etag} if etag else {}
-            with self._asking("read", key, "s3:GetObject"):
+            with self._refusals.asking("read", key, "s3:GetObject"):
                 try:
                     answer, data = self._get(key, Range=span, **same)
                 except ClientError as error:
@@ -135,7 +135,7 @@ class S3Storage:
         """Put the object in one request, or in parts when it is large."""
         check_key(key, self.root)
         where: dict[str, Any] = {"Bucket": self.bucket, "Key": self._key(key)}
-        with self._asking("write", key, "s3:PutObject"):
+        with self._refusals.asking("write", key, "s3:PutObject"):
             if if_absent:
                 self._put_if_absent(key, data, where)
             elif len(data) < _LARGE.multipart_threshold:
@@ -151,12 +151,12 @@ class S3Storage:
         for start in range(0, len(names), _DELETED_AT_ONCE):
             batch = names[start : start + _DELETED_AT_ONCE]
             objects: list[ObjectIdentifierTypeDef] = [{"Key": name} for name in batch]
-            with self._asking("delete", batch[0], "s3:DeleteObject"):
+            with self._refusals.asking("delete", batch[0], "s3:DeleteObject"):
                 answer = self.client.delete_objects(
                     Bucket=self.bucket, Delete={"Objects": objects, "Quiet": True}, **self._payer
                 )
             if errors := answer.get("Errors"):
-                raise self._not_deleted(
+                raise self._refusals.not_deleted(
                     [
                         (each.get("Key", ""), each.get("Code", ""), each.get("Message", ""))
                         for each in errors
@@ -166,7 +166,7 @@ class S3Storage:
     def exists(self, key: str) -> bool:
         """Whether there is an object of exactly this key."""
         try:
-            with self._asking("look for", key, "s3:GetObject"):
+            with self._refusals.asking("look for", key, "s3:GetObject"):
                 self.client.head_object(Bucket=self.bucket, Key=self._key(key), **self._payer)
         except ObjectMissing:
             return False
@@ -242,48 +242,9 @@ class S3Storage:
         except ClientError as error:
             if error.response["Error"]["Code"] not in ("PreconditionFailed", "412"):
                 raise
-            with self._asking("look for", key, "s3:GetObject"):
+            with self._refusals.asking("look for", key, "s3:GetObject"):
                 found = self.client.head_object(**where, **self._payer)
             if found["Metadata"].get(_WRITER) != writer:
                 raise AlreadyThere(
                     f"Expected no object {key!r} in {self.root}; there is one, left as it is."
                 ) from None
-
-    @contextmanager
-    def _asking(self, verb: str, key: str, action: str) -> Iterator[None]:
-        """Turn what AWS refuses into a `StorageError`; `action` is what it needs of IAM."""
-        try:
-            yield
-        except AWS_FAILURES as error:
-            is_listing = action.startswith("s3:ListBucket")
-            resource = self.bucket if is_listing else f"{self.bucket}/{self._below}*"
-            why = refusal(error, action, arn(self.aws, "s3", resource))
-            if why.code in _MISSING:
-                raise ObjectMissing(
-                    f"Expected an object {key!r} in {self.root}; there is none."
-                ) from None
-            raise self._refused(f"Could not {verb} {key!r} in {self.root}", why) from error
-
-    def _refused(self, what: str, why: Refusal) -> StorageError:
-        words = f"{what}: {why.words}."
-        if why.code == "NoSuchBucket":
-            words = (
-                f"{what}: there is no bucket {self.bucket!r}. Check LAKE_ROOT and LAKE_RAW_ROOT, "
-                "and that it is in this account or shared with it."
-            )
-        elif why.code in ("AccessDenied", "403"):
-            words += (
-                f" For an object that is not there S3 answers so as well, unless `s3:ListBucket` "
-                f"is allowed on `{arn(self.aws, 's3', self.bucket)}`."
-            )
-        return StorageUnavailable(words) if why.retryable else StorageError(words)
-
-    def _not_deleted(self, errors: Sequence[tuple[str, str, str]]) -> StorageError:
-        shown = "; ".join(f"{key!r}: {code} {said}".strip() for key, code, said in errors[:3])
-        kind = (
-            StorageUnavailable if all(is_transient(code) for _, code, _ in errors) else StorageError
-        )
-        return kind(
-            f"Could not delete {len(errors):,} objects in {self.root}: {shown}. If access is denied,"
-            f" allow `s3:DeleteObject` on `{arn(self.aws, 's3', f'{self.bucket}/{self._below}*')}`."
-        )
