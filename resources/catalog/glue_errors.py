@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
+from resources.aws_errors import refusal
 from resources.errors import CatalogError, CatalogUnavailable
 
 #: Codes of errors that the same request may not meet again.
@@ -59,7 +60,7 @@ class Refusal:
         )
 
     def refused(self, error: ClientError) -> CatalogError:
-        """For an answer that another try would get as well."""
+        """For an answer that another try at once would get as well."""
         code = error.response["Error"]["Code"]
         said = error.response["Error"].get("Message", code)
         if code == "EntityNotFoundException":
@@ -70,6 +71,11 @@ class Refusal:
             return CatalogError(
                 f"Expected to be allowed {self.action} on {self._place}; Glue says: {said}. "
                 f"{self._remedy(said)}"
+            )
+        why = refusal(error, f"glue:{self.action}", self._place)
+        if why.retryable:
+            return CatalogUnavailable(
+                f"Expected Glue to carry out {self.action} on {self._place}; {why.words}."
             )
         return CatalogError(
             f"Expected Glue to carry out {self.action} on {self._place}; {code}: {said}. "

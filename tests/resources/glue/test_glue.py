@@ -450,3 +450,17 @@ def test_a_pointer_is_published_over_the_attempt_that_it_is_made_from_only(table
     table.catalog.publish_all("Radio", compacted, {FIVE: "a", SIX: "a"})
 
     assert attempts(list(table.catalog.pointers("Radio").values())) == ["c", "b"]
+
+
+def test_credentials_that_expire_while_publishing_leave_what_was_and_are_worth_a_retry(
+    table: Lake,
+) -> None:
+    table.catalog.publish("Radio", attempt(table, "a"))
+    expired = refusing("ExpiredTokenException", "The security token is expired", times=1)
+    table.calls.answer("BatchUpdatePartition", expired)
+
+    with pytest.raises(CatalogUnavailable, match=r"credentials have expired .*aws sso"):
+        table.catalog.publish("Radio", attempt(table, "b"))
+    assert table.catalog.pointers("Radio")[FIVE].attempt == "a"
+    table.catalog.publish("Radio", attempt(table, "b"))
+    assert table.catalog.pointers("Radio")[FIVE].attempt == "b"
