@@ -57,7 +57,7 @@ def open_views(
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(f"CREATE SCHEMA {_FILES_SCHEMA}")
     for entry, pointers in tables:
-        _create_view(connection, storage, entry, pointers)
+        add_view(connection, storage, entry, pointers)
     return connection
 
 
@@ -87,12 +87,13 @@ def duckdb_type(type_: str) -> str:
     return _spelled(parse_type(type_))
 
 
-def _create_view(
+def add_view(
     connection: duckdb.DuckDBPyConnection,
     storage: Storage,
     entry: TableEntry,
     pointers: Sequence[Pointer],
 ) -> None:
+    """Add a view over the files of some pointers."""
     view = quoted(entry.name)
     if not any(each.files for each in pointers):
         connection.execute(f"CREATE VIEW {view} AS {_select_nothing(entry)}")

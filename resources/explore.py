@@ -1,0 +1,162 @@
+"""The lake as an analyst asks for it: relations over published tables, references and raw objects.
+
+Everything is read and nothing written: the database is in memory, and its views lie over exactly
+the files that pointers and manifests name. It goes on showing what was current when it was opened.
+Frames of Spark are in `explore_spark.py`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+
+from resources.attempts import FileEntry
+from resources.catalog.base import Catalog, Pointer, TableEntry
+from resources.catalog.query import add_view, connect, quoted
+from resources.errors import CatalogError, StorageError
+from resources.raw import list_raw
+from resources.references import ReferenceVersion, current_version
+from resources.storage import Storage
+from resources.table import Table
+from spark.compression import decompress
+from spark.contract import Contract
+from spark.scanner import scan_documents
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Rows that become a data frame unless told otherwise, and raw documents that are looked at.
+MOST_ROWS, MOST_DOCUMENTS = 100_000, 10_000
+_DOCUMENTS = pa.schema(
+    [
+        ("object", pa.string()),
+        ("position", pa.int64()),
+        ("text", pa.string()),
+        ("reason", pa.string()),
+    ]
+)
+
+
+class Explorer:
+    """One look at a lake, for one person: not to be shared between threads."""
+
+    def __init__(self, storage: Storage, raw_storage: Storage, catalog: Catalog) -> None:
+        """Take the parts; nothing is read yet."""
+        self._storage = storage
+        self._raw_storage = raw_storage
+        self._catalog = catalog
+        self._references: set[str] = set()
+
+    @cached_property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """DuckDB with a view for every published table; free to make temporary views in."""
+        return connect(self._catalog, self._storage)
+
+    def refresh(self) -> None:
+        """Show what is published now; relations from before go on showing what was."""
+        self.__dict__.pop("connection", None)
+        self._references.clear()
+
+    def sql(self, query: str) -> duckdb.DuckDBPyRelation:
+        """A query on published tables, run when its rows are asked for.
+
+        Raises `CatalogError` with DuckDB's message and position, and the tables there are.
+        """
+        try:
+            return self.connection.sql(query)
+        except duckdb.Error as error:
+            raise CatalogError(
+                f"Expected a query that DuckDB can run; it says: {error}\n\n"
+                f"Published tables: {', '.join(self._names()) or 'none yet'}."
+            ) from error
+
+    def table(self, name: str) -> duckdb.DuckDBPyRelation:
+        """A published table. Raises `CatalogError` that lists the tables there are."""
+        if name not in self._names():
+            there = ", ".join(self._names()) or "none yet; materialize one first"
+            raise CatalogError(f"Expected a published table, found {name!r}. There are: {there}.")
+        return self.connection.table(quoted(name))
+
+    def reference(self, name: str) -> duckdb.DuckDBPyRelation:
+        """A reference's current version, as the view `reference_<name>` too.
+
+        Raises `StorageError` before its first materialization.
+        """
+        version = current_version(self._storage, name)
+        if version is None:
+            raise StorageError(
+                f"Expected a reference that has been materialized, found {name!r}. "
+                f"Materialize reference/{name} first."
+            )
+        view = f"reference_{name}"
+        if name not in self._references:
+            entry = TableEntry(view, Contract.from_json({"columns": version.columns}))
+            add_view(self.connection, self._storage, entry, [_pointer(version)])
+            self._references.add(name)
+        return self.connection.table(quoted(view))
+
+    def documents(
+        self, table: Table, keys: Sequence[str], most: int = MOST_DOCUMENTS
+    ) -> duckdb.DuckDBPyRelation:
+        """Raw JSON documents of some partitions as text, and why those that are none are not.
+
+        They are read one after another on this machine, up to `most`, with a warning where there
+        are more. The view `raw_<table>` has them too: `SELECT text ->> 'track_id' FROM …`.
+        """
+        if table.raw.format != "json":
+            raise StorageError(
+                f"Expected a table of raw JSON, found {table.name!r} of {table.raw.format}. "
+                "DuckDB reads the other formats by itself: lake.connection.read_csv(path)."
+            )
+        rows: list[dict[str, str | int | None]] = []
+        for row in self._documents(table, keys):
+            if len(rows) == most:
+                _warn(f"the first {most:,} documents of raw/{table.name}; there are more")
+                break
+            rows.append(row)
+        view = f"raw_{table.name}"
+        found = self.connection.from_arrow(pa.Table.from_pylist(rows, _DOCUMENTS))
+        found.create_view(view, replace=True)
+        return self.connection.table(quoted(view))
+
+    def pandas(self, query: str | duckdb.DuckDBPyRelation, most: int = MOST_ROWS) -> pd.DataFrame:
+        """At most so many rows as a data frame, with a warning where there are more."""
+        relation = self.sql(query) if isinstance(query, str) else query
+        frame = relation.limit(most + 1).df()
+        if len(frame) > most:
+            _warn(f"the first {most:,} rows; there are more: aggregate, or ask with most=…")
+        return frame.head(most)
+
+    def _documents(
+        self, table: Table, keys: Sequence[str]
+    ) -> Iterator[dict[str, str | int | None]]:
+        for partition in list_raw(self._raw_storage, table, keys):
+            for each in partition.objects:
+                data, broken = decompress(self._raw_storage.read(each.key))
+                for found in scan_documents(data):
+                    yield {
+                        "object": each.key,
+                        "position": found.offset,
+                        "text": found.text,
+                        "reason": found.reason,
+                    }
+                if broken:
+                    yield {"object": each.key, "position": len(data), "text": "", "reason": broken}
+
+    def _names(self) -> list[str]:
+        return [entry.name for entry in self._catalog.tables()]
+
+
+def _pointer(version: ReferenceVersion) -> Pointer:
+    """A reference's version as what a view is made over."""
+    files = [FileEntry(each.key, 0, each.bytes) for each in version.files]
+    return Pointer("all", {}, version.attempt, version.directory, files, version.rows, 0, {}, {})
+
+
+def _warn(shown: str) -> None:
+    warnings.warn(f"This is {shown}.", stacklevel=3)
