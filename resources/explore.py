@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from resources.attempts import FileEntry
+from resources.browse import published_table, published_tables
 from resources.catalog.base import Catalog, Pointer, TableEntry
 from resources.catalog.query import add_view, connect, quoted
 from resources.errors import CatalogError, StorageError
@@ -25,6 +26,7 @@ from resources.storage import Storage
 from resources.table import Table
 from spark.compression import decompress
 from spark.contract import Contract
+from spark.ledger import Ledger
 from spark.scanner import scan_documents
 
 if TYPE_CHECKING:
@@ -32,6 +34,15 @@ if TYPE_CHECKING:
 
 #: Rows that become a data frame unless told otherwise, and raw documents that are looked at.
 MOST_ROWS, MOST_DOCUMENTS = 100_000, 10_000
+_TABLES = pa.schema(
+    [
+        ("table", pa.string()),
+        ("partitions", pa.int64()),
+        ("rows", pa.int64()),
+        ("bytes", pa.int64()),
+        ("last_published", pa.string()),
+    ]
+)
 _DOCUMENTS = pa.schema(
     [
         ("object", pa.string()),
@@ -74,6 +85,25 @@ class Explorer:
                 f"Expected a query that DuckDB can run; it says: {error}\n\n"
                 f"Published tables: {', '.join(self._names()) or 'none yet'}."
             ) from error
+
+    def tables(self) -> duckdb.DuckDBPyRelation:
+        """What is published: name, partitions, rows, bytes, and when last."""
+        found = published_tables(self._catalog)
+        rows = [
+            {
+                "table": each.entry.name,
+                "partitions": len(each.pointers),
+                "rows": each.rows,
+                "bytes": each.bytes,
+                "last_published": each.last_published,
+            }
+            for each in found
+        ]
+        return self.connection.from_arrow(pa.Table.from_pylist(rows, _TABLES))
+
+    def ledger(self, name: str) -> Ledger:
+        """What became of every document of what is published of a table."""
+        return published_table(self._catalog, name).ledger()
 
     def table(self, name: str) -> duckdb.DuckDBPyRelation:
         """A published table. Raises `CatalogError` that lists the tables there are."""
