@@ -43,6 +43,16 @@ test-load: ## Set up with versitygw, an S3 server, and put load on it
 test-trino: setup ## Read what was published with Trino (821 MB once, Java 24 or later)
 	@$(RUN) -m pytest -m trino tests/trino $(ARGS)
 
+.PHONY: notebook
+notebook: setup ## Open JupyterLab with the lake at hand (installs it the first time)
+	@bash scripts/setup.sh notebook
+	@source .venv/lake.env; exec .venv/bin/lake notebook $(ARGS)
+
+.PHONY: test-notebooks
+test-notebooks: setup ## Run the walk-throughs from start to end
+	@bash scripts/setup.sh notebook
+	@$(RUN) -m pytest -m notebook tests/notebooks $(ARGS)
+
 .PHONY: check
 check: setup ## Lint, formatting, types and the direction of imports
 	@$(MAKE) --no-print-directory --keep-going lint format-check types imports

@@ -13,13 +13,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from resources.catalog.opening import open_catalog
-from resources.explore import MOST_DOCUMENTS, Explorer
+from resources.explore import MOST_DOCUMENTS, Explorer, Relation
 from resources.lake_storage import lake_storage
 from resources.settings import Settings, load_settings
 from resources.storage import open_storage
 
 if TYPE_CHECKING:
-    import duckdb
     from pyspark.sql import DataFrame, SparkSession
 
 
@@ -33,9 +32,7 @@ class NotebookLake(Explorer):
         raw_storage = open_storage(settings.raw_root, settings.aws)
         super().__init__(storage, raw_storage, open_catalog(settings, storage))
 
-    def raw(
-        self, table: str, *partitions: str, most: int = MOST_DOCUMENTS
-    ) -> duckdb.DuckDBPyRelation:
+    def raw(self, table: str, *partitions: str, most: int = MOST_DOCUMENTS) -> Relation:
         """Raw JSON documents of a declared table's partitions; see `Explorer.documents`."""
         from lake_assets.declared import declared_table  # noqa: PLC0415 imports Dagster
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import duckdb
 import pyarrow as pa
@@ -53,6 +53,10 @@ _DOCUMENTS = pa.schema(
 )
 
 
+#: Rows that are worked out when they are asked for: filtered, joined, fetched or made a frame.
+Relation: TypeAlias = duckdb.DuckDBPyRelation
+
+
 class Explorer:
     """One look at a lake, for one person: not to be shared between threads."""
 
@@ -73,7 +77,7 @@ class Explorer:
         self.__dict__.pop("connection", None)
         self._references.clear()
 
-    def sql(self, query: str) -> duckdb.DuckDBPyRelation:
+    def sql(self, query: str) -> Relation:
         """A query on published tables, run when its rows are asked for.
 
         Raises `CatalogError` with DuckDB's message and position, and the tables there are.
@@ -86,7 +90,7 @@ class Explorer:
                 f"Published tables: {', '.join(self._names()) or 'none yet'}."
             ) from error
 
-    def tables(self) -> duckdb.DuckDBPyRelation:
+    def tables(self) -> Relation:
         """What is published: name, partitions, rows, bytes, and when last."""
         found = published_tables(self._catalog)
         rows = [
@@ -105,14 +109,14 @@ class Explorer:
         """What became of every document of what is published of a table."""
         return published_table(self._catalog, name).ledger()
 
-    def table(self, name: str) -> duckdb.DuckDBPyRelation:
+    def table(self, name: str) -> Relation:
         """A published table. Raises `CatalogError` that lists the tables there are."""
         if name not in self._names():
             there = ", ".join(self._names()) or "none yet; materialize one first"
             raise CatalogError(f"Expected a published table, found {name!r}. There are: {there}.")
         return self.connection.table(quoted(name))
 
-    def reference(self, name: str) -> duckdb.DuckDBPyRelation:
+    def reference(self, name: str) -> Relation:
         """A reference's current version, as the view `reference_<name>` too.
 
         Raises `StorageError` before its first materialization.
@@ -130,9 +134,7 @@ class Explorer:
             self._references.add(name)
         return self.connection.table(quoted(view))
 
-    def documents(
-        self, table: Table, keys: Sequence[str], most: int = MOST_DOCUMENTS
-    ) -> duckdb.DuckDBPyRelation:
+    def documents(self, table: Table, keys: Sequence[str], most: int = MOST_DOCUMENTS) -> Relation:
         """Raw JSON documents of some partitions as text, and why those that are none are not.
 
         They are read one after another on this machine, up to `most`, with a warning where there
@@ -154,7 +156,7 @@ class Explorer:
         found.create_view(view, replace=True)
         return self.connection.table(quoted(view))
 
-    def pandas(self, query: str | duckdb.DuckDBPyRelation, most: int = MOST_ROWS) -> pd.DataFrame:
+    def pandas(self, query: str | Relation, most: int = MOST_ROWS) -> pd.DataFrame:
         """At most so many rows as a data frame, with a warning where there are more."""
         relation = self.sql(query) if isinstance(query, str) else query
         frame = relation.limit(most + 1).df()

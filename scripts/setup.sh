@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes .venv from requirements.lock and finds a Java for Spark; with the argument `tests` also
-# MariaDB, with `load` versitygw. Quick when nothing has changed.
+# MariaDB, with `load` versitygw, with `notebook` JupyterLab. Quick when nothing has changed.
 #
 # What the machine lacks (Python's venv module, Java) is installed with apt-get where that is
 # allowed: as root or with passwordless sudo, unless LAKE_NO_APT is set. Otherwise the message
@@ -229,10 +229,22 @@ is_recent_go() {
     [[ $version =~ ^go1\.([0-9]+) ]] && [ "${BASH_REMATCH[1]}" -ge $GO_MINIMUM ]
 }
 
+# --- JupyterLab, for `make notebook` and `make test-notebooks` only ---
+
+install_notebook() {
+    local lock=scripts/locks/notebook.lock
+    if cmp -s $lock $VENV/.lake-notebook; then return; fi
+    say "Installing JupyterLab into $VENV (a minute)"
+    $VENV/bin/python -m pip --disable-pip-version-check --no-input install --quiet \
+        --require-hashes --no-deps -r $lock
+    cp $lock $VENV/.lake-notebook
+}
+
 make_environment
 install_requirements
 find_java
 case ${1:-} in
     tests) find_mariadb ;;
     load) find_versitygw ;;
+    notebook) install_notebook ;;
 esac
