@@ -30,7 +30,7 @@ ui: setup ## Open Dagster on the project, at http://127.0.0.1:3000 (PORT=...)
 	@export DAGSTER_HOME="$(DAGSTER_HOME)"; $(RUN) -m dagster dev --host 127.0.0.1 --port $(PORT)
 
 .PHONY: test
-test: ## Set up with MariaDB for the tests and run them (ARGS=... goes to pytest)
+test: ## Set up with the servers of the tests and run them (ARGS=... goes to pytest)
 	@bash scripts/setup.sh tests
 	@$(RUN) -m pytest $(ARGS)
 
@@ -52,6 +52,11 @@ notebook: setup ## Open JupyterLab with the lake at hand (installs it the first 
 test-notebooks: setup ## Run the walk-throughs from start to end
 	@bash scripts/setup.sh notebook
 	@$(RUN) -m pytest -m notebook tests/notebooks $(ARGS)
+
+.PHONY: test-ui
+test-ui: ## Try the UI in a real browser, without a window (SCREENSHOTS=docs/ui: renew those)
+	@bash scripts/setup.sh ui
+	@$(RUN) -m pytest -m ui tests/ui $(ARGS)
 
 .PHONY: check
 check: setup ## Lint, formatting, types and the direction of imports

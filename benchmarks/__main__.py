@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from benchmarks import (
+    compaction,
     datasets,
     duckdb_refine,
     lake_refine,
@@ -103,6 +104,7 @@ BENCHMARKS: dict[str, Callable[[], Figures]] = {
     "mysql_snapshot": mysql_snapshot.figures,
     "s3_listing": s3_listing.figures,
     "versitygw": s3_radio.figures,
+    "compaction": compaction.figures,
 }
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes .venv from requirements.lock and finds a Java for Spark; with the argument `tests` also
-# MariaDB, with `load` versitygw, with `notebook` JupyterLab. Quick when nothing has changed.
+# MariaDB and PostgreSQL, with `load` versitygw, with `ui` a browser, with `notebook` JupyterLab.
+# Quick when nothing has changed.
 #
 # What the machine lacks (Python's venv module, Java) is installed with apt-get where that is
 # allowed: as root or with passwordless sudo, unless LAKE_NO_APT is set. Otherwise the message
@@ -180,13 +181,30 @@ find_java() {
     say "Using the Java in $home for make's commands; elsewhere: export JAVA_HOME=$home"
 }
 
-# --- MariaDB, for `make test` only ---
+# --- Servers, for `make test` only ---
 
 find_mariadb() {
     if PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v mariadbd >/dev/null 2>&1; then return; fi
     # The tests start a private server: Debian's own is not to run, nor to start with the machine.
     if may_install && without_services install_first_of mariadb-server; then return; fi
     say "The tests of MySQL are skipped for want of a server; Debian: apt-get install mariadb-server"
+}
+
+find_postgres() {
+    if compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null; then return; fi
+    if may_install && without_services install_first_of postgresql; then return; fi
+    say "The tests of the deployment are skipped for want of a server; Debian: apt-get install postgresql"
+}
+
+# --- A browser, for `make test-ui` only ---
+
+find_browser() {
+    local name
+    for name in chromium chromium-browser google-chrome; do
+        if command -v $name >/dev/null 2>&1; then return; fi
+    done
+    if may_install && install_first_of chromium; then return; fi
+    say "The tests of the UI are skipped for want of a browser; Debian: apt-get install chromium"
 }
 
 # Runs a command while services that packages bring are kept from starting.
@@ -198,7 +216,7 @@ without_services() {
     "$@" || result=$?
     as_root rm -f $policy
     if command -v systemctl >/dev/null 2>&1; then
-        as_root systemctl disable --quiet mariadb >/dev/null 2>&1 || true
+        as_root systemctl disable --quiet mariadb postgresql >/dev/null 2>&1 || true
     fi
     return $result
 }
@@ -244,7 +262,8 @@ make_environment
 install_requirements
 find_java
 case ${1:-} in
-    tests) find_mariadb ;;
+    tests) find_mariadb; find_postgres ;;
     load) find_versitygw ;;
     notebook) install_notebook ;;
+    ui) find_browser ;;
 esac

@@ -12,14 +12,16 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from resources.catalog.local import LocalCatalog
 from tests.servers.postgres import Postgres
 
 pytestmark = pytest.mark.slow
@@ -43,8 +45,9 @@ class Deployment:
     """Running services, with a lake and an instance of their own."""
 
     url: str
-    environment: Mapping[str, str]
+    root: Path
     processes: Mapping[str, subprocess.Popen[bytes]]
+    start: Callable[[str], AbstractContextManager[subprocess.Popen[bytes]]]
 
     def ask(self, query: str, **variables: object) -> dict[str, Any]:
         """The web server's answer to a question in GraphQL."""
@@ -90,11 +93,13 @@ def deployment(
     for name, value in own.items():
         monkeypatch.setenv(name, value)
     with ExitStack() as stack:
+        start = partial(_service, home=home, ports=ports)
         processes = {
-            name: stack.enter_context(_service(name, home, ports))
-            for name in ("code", "webserver", "daemon")
+            name: stack.enter_context(start(name)) for name in ("code", "webserver", "daemon")
         }
-        deployed = Deployment(f"http://127.0.0.1:{ports['3000']}", own, processes)
+        deployed = Deployment(
+            f"http://127.0.0.1:{ports['3000']}", tmp_path / "lake", processes, start
+        )
         _wait(lambda: "__repository__" in _repositories(deployed), "the code location", home)
         yield deployed
 
@@ -122,6 +127,21 @@ def test_the_daemons_that_the_configuration_asks_for_are_alive(deployment: Deplo
         return [each["daemonType"] for each in statuses if each["required"] and not each["healthy"]]
 
     _wait(lambda: sick() == [], "healthy daemons")
+
+
+def test_a_run_that_is_cut_off_by_a_stop_is_started_again(deployment: Deployment) -> None:
+    """A clean-up waits for the catalog while the service that runs it is stopped."""
+    orphan = deployment.root / "refined/activity/attempt=by-hand/part-0.parquet"
+    orphan.parent.mkdir(parents=True)
+    orphan.touch()
+    os.utime(orphan, (0, 0))
+    with LocalCatalog(str(deployment.root)).holding():
+        run = deployment.launch("cleanup", {})
+        _wait(lambda: deployment.status(run) == "STARTED", "the run to start")
+        _end(deployment.processes["code"])
+    with deployment.start("code"):
+        _wait(lambda: not orphan.exists(), "another run to clean up")
+        assert deployment.status(run) == "FAILURE"
 
 
 def _repositories(deployment: Deployment) -> str:

@@ -54,9 +54,9 @@ def postgres_server() -> Iterator[Postgres]:
         folder = Path(name)
         password = folder / "password"
         password.write_text(PASSWORD)
-        if _user():
+        if user := _user():
             for path in (folder, password):
-                shutil.chown(path, _user())
+                shutil.chown(path, user)
         data, port = f"{folder}/data", _free_port()
         _run([f"{programs}/initdb", "--pgdata", data, "--username=dagster", "--no-sync",
               "--auth=scram-sha-256", f"--pwfile={password}"])  # fmt: skip
