@@ -41,9 +41,10 @@ def failure_sensor(settings: UnattendedSettings) -> dg.SensorDefinition:
 def message_of(context: dg.RunFailureSensorContext, ui_url: str) -> Message:
     """What a person needs to decide what to do next."""
     run = context.dagster_run
+    steps = context.get_step_failure_events()
     assets = sorted(key.to_user_string() for key in run.asset_selection or ())
-    what = ", ".join(assets) or run.job_name
-    reasons = [_reason(each) for each in context.get_step_failure_events()]
+    what = ", ".join(_name(each) for each in steps) or ", ".join(assets) or run.job_name
+    reasons = [f"**{_name(each)}:** {words_of(each)}" for each in steps]
     findings = _findings(context.instance, run)
     text = [
         f"**Partition:** {_partition(run)}",
@@ -60,9 +61,9 @@ def _partition(run: dg.DagsterRun) -> str:
     return run.tags.get(ONE, "none")
 
 
-def _reason(event: dg.DagsterEvent) -> str:
-    name = (event.step_key or "").replace("__", "/", 1)
-    return f"**{name}:** {words_of(event)}"
+def _name(event: dg.DagsterEvent) -> str:
+    """The asset of a step, or the step's own name."""
+    return (event.step_key or "").replace("__", "/", 1)
 
 
 def _findings(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:

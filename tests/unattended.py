@@ -118,7 +118,7 @@ def _plays(partition: PartitionInput, titles: dict[object, str]) -> list[Row]:
     found: dict[object, Row] = {}
     for each in partition.objects:
         for play in _documents(_path(each.uri).read_text(encoding="utf-8")):
-            found.setdefault(play["play_id"], {**play, "title": titles.get(play["song_id"])})
+            found.setdefault(play["play_id"], {**play, "title": titles.get(play.get("song_id"))})
     return list(found.values())
 
 

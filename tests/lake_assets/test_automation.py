@@ -291,7 +291,7 @@ def test_the_sensor_runs_as_dagster_calls_it(workshop: Workshop) -> None:
     (event,) = [each for each in result.asset_events if isinstance(each, dg.AssetMaterialization)]
     assert event.partition == "2024-05-01-12"
     assert event.metadata["objects"].value == 1
-    assert event.tags["dagster/data_version"] == event.metadata["fingerprint"].value
+    assert (event.tags or {})["dagster/data_version"] == event.metadata["fingerprint"].value
 
 
 def test_a_cron_asks_for_one_run_a_stretch_of_what_changed(workshop: Workshop) -> None:

@@ -29,9 +29,9 @@ class Counting(FolderStorage):
         super().__init__(root)
         self.listed: list[str] = []
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+    def list(self, prefix: str, after: str = "") -> Iterator[ObjectInfo]:
         self.listed.append(prefix)
-        return super().list(prefix)
+        return super().list(prefix, after)
 
 
 @dataclass
