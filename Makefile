@@ -86,6 +86,10 @@ bench: ## Measure, one line "name value" a figure
 	@bash scripts/setup.sh load
 	@$(RUN) -m benchmarks $(ARGS)
 
+.PHONY: soak
+soak: setup ## Let the lake live for half an hour while its processes are killed (ARGS="--minutes 5")
+	@$(RUN) -W ignore -m benchmarks.soak $(ARGS)
+
 .PHONY: docs
 docs: setup ## Write docs/declaration.md from the declaration's model
 	@$(RUN) -m lake_assets.reference

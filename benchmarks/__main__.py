@@ -25,6 +25,7 @@ from benchmarks import (
     runs,
     s3_listing,
     s3_radio,
+    sensor_tick,
 )
 
 Figures = Iterator[tuple[str, float]]
@@ -101,6 +102,7 @@ BENCHMARKS: dict[str, Callable[[], Figures]] = {
     "glue_publish": glue_publish,
     "refine_24m": lambda: refine_over_duckdb("24m"),
     "memory_growth": memory_growth,
+    "sensor_tick": sensor_tick.figures,
     "mysql_snapshot": mysql_snapshot.figures,
     "s3_listing": s3_listing.figures,
     "versitygw": s3_radio.figures,

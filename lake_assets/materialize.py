@@ -17,6 +17,7 @@ from lake_assets.cli_print import say
 from lake_assets.declared import Declared, declaration_errors, declared_table
 from lake_assets.definitions import defs
 from lake_assets.home import dagster_home
+from lake_assets.lost_runs import this_host
 from lake_assets.partitions import FIRST, LAST, ONE
 from lake_assets.progress import LOGGERS, RUN_CONFIG, Steps, noise_in, showing
 from resources.errors import AuditFailed, RunFailed
@@ -96,7 +97,7 @@ class Runs:
             result = self.definitions.resolve_implicit_global_asset_job_def().execute_in_process(
                 instance=self.instance,
                 asset_selection=assets,
-                tags=_partition_tags(keys),
+                tags={**_partition_tags(keys), **this_host()},
                 run_config=RUN_CONFIG,
                 raise_on_error=False,
             )
