@@ -132,7 +132,7 @@ class Soak:
         for (kind, pid), samples in sorted(self.memory.items()):
             if len(samples) >= 18 and not kind.startswith("run"):
                 third = len(samples) // 3
-                early, late = sorted(samples[third:-third])[0], max(samples[-third:])
+                early, late = min(samples[third:-third]), max(samples[-third:])
                 say(f"memory of {kind} {pid}: {early:.0f} MiB, at its end {late:.0f} MiB")
         return not lost and not doubled and not self.unfinished()
 
@@ -147,6 +147,7 @@ def kind_of(process: psutil.Process) -> str:
 
 
 def say(text: str) -> None:
+    """A line with the time."""
     print(f"{datetime.now(UTC):%H:%M:%S} {text}", flush=True)
 
 
