@@ -8,9 +8,9 @@ import dagster as dg
 
 from lake_assets.failures import failure_sensor
 from lake_assets.lost_runs import lost_runs_sensor
+from lake_assets.nightly import nightly_schedules
 from lake_assets.resources import lake_resources
 from lake_assets.rollback import rollback_job
-from lake_assets.schedules import nightly_schedules
 from lake_assets.upkeep import UPKEEP_JOBS
 from resources.unattended_settings import unattended_settings
 
