@@ -13,6 +13,7 @@ import dagster as dg
 from pydantic import BeforeValidator, Field
 
 from lake_assets.automation import AutomationModel
+from lake_assets.placing import COMPUTE_AS_YAML, ComputeModel, compute_model, to_placing
 from resources.partitions import Partitioning
 from resources.table import Join, Limits, RawTable, Reference, Table
 from spark.contract import Column, Contract
@@ -237,7 +238,11 @@ class TableModel(dg.Model, dg.Resolvable):
         "Without it they are refused and left as they are.",
     )
     automation: AutomationModel = Field(default_factory=AutomationModel)
-    compute: Literal["local"] = Field(default="local", description="The engine that refines it.")
+    compute: Annotated[ComputeModel, BeforeValidator(compute_model), COMPUTE_AS_YAML] = Field(
+        default_factory=lambda: ComputeModel(prefer=["local"]),
+        description="Where it is refined: `local`, `emr`, `emr-serverless`, `glue`; `auto`, which "
+        "is the cheapest of those that are configured; or a choice within limits, see `compute`.",
+    )
 
     def to_table(self, references: dict[str, Reference]) -> Table:
         """The table as plain values; `references` are those its joins name."""
@@ -259,7 +264,7 @@ class TableModel(dg.Model, dg.Resolvable):
             added=contract_of(transform.columns if transform else []),
             partitions=to_partitioning(self.partitions, self.raw.layout),
             limits=Limits(**self.audit.model_dump()),
-            compute=self.compute,
+            compute=to_placing(self.compute),
             adopt=self.adopt,
             retention_days=self.retention.days if self.retention else None,
         )

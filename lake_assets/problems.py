@@ -19,6 +19,7 @@ from lake_assets.declaration import (
     to_partitioning,
     to_reference,
 )
+from lake_assets.placing import compute_problems
 from lake_assets.problem import Place, Problem
 from resources.table import Reference, Table
 from spark.contract import Contract, canonical_type, contract_problems, spark_type
@@ -56,6 +57,9 @@ def problems(model: TableModel, shared: Mapping[str, Reference], now: datetime) 
     found += [
         Problem(("automation", *each.place), each.sentence)
         for each in automation_problems(model.automation, model.partitions.by)
+    ]
+    found += [
+        Problem(("compute", *each.place), each.sentence) for each in compute_problems(model.compute)
     ]
     if found:
         return found  # the rest builds on columns that are sound

@@ -28,6 +28,7 @@ from lake_assets.declaration import (
     TableModel,
     TransformModel,
 )
+from lake_assets.placing import ComputeModel
 from resources.catalog.query import duckdb_type
 from spark.contract import Column, Contract
 from spark.type_words import ALIASES, INSTEAD, SIMPLE_TYPES
@@ -46,6 +47,7 @@ PARTS: tuple[tuple[str, type[dg.Model]], ...] = (
     ("audit", AuditModel),
     ("automation", AutomationModel),
     ("retention", RetentionModel),
+    ("compute", ComputeModel),
 )
 EXAMPLE = """\
 type: lake_assets.LakeTable
@@ -94,6 +96,8 @@ attributes:
     min_documents: 100
 
   retention: {days: 400} # older partitions are published no more
+
+  compute: {prefer: [local, glue], max_usd: 2, max_minutes: 30} # or a name, or auto
 """
 _MODELS = [model for _, model in PARTS]
 _PLAIN = {
@@ -170,6 +174,8 @@ def _takes(annotation: object) -> str:
         return ", ".join(f"`{each}`" for each in arguments)
     if origin in (Union, UnionType):
         return " or ".join(_takes(each) for each in arguments if each is not NoneType)
+    if origin is list and get_origin(arguments[0]) is Literal:
+        return "list of " + _takes(arguments[0])
     if origin is list:
         return "list, " + _takes(arguments[0]) if arguments[0] in _MODELS else "list of text"
     if origin is dict:
@@ -188,6 +194,8 @@ def _default(field: FieldInfo) -> str:
         return "nothing"
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
+    if isinstance(default, ComputeModel):
+        return f"`{', '.join(default.prefer)}`"
     if isinstance(default, datetime):
         return f"`{default:%Y-%m-%d}`"
     return "the defaults" if isinstance(default, dg.Model) else f"`{default}`"

@@ -14,7 +14,7 @@ from pydantic import PrivateAttr
 from resources.aws import AwsSettings
 from resources.compute.local import local_spark_config
 from resources.lake import Lake
-from resources.settings import GlueSettings, Settings, load_settings
+from resources.settings import GlueSettings, PlacementSettings, Settings, load_settings
 from spark.errors import LakeError
 
 #: How often, and how many seconds apart, a step is tried again when its error says that helps.
@@ -41,6 +41,14 @@ class GlueConfig(dg.Config):
     athena_scan_limit_bytes: int
 
 
+class PlacementConfig(dg.Config):
+    """What runs cost and may cost. The fields are those of `PlacementSettings`."""
+
+    prices_file: str
+    max_usd: float | None
+    max_minutes: float | None
+
+
 class LakeResource(dg.ConfigurableResource[Lake]):
     """The lake: its storage, catalog and database. The fields are those of `Settings`."""
 
@@ -57,6 +65,7 @@ class LakeResource(dg.ConfigurableResource[Lake]):
     read_back: Literal["athena", "duckdb"]
     glue: GlueConfig
     aws: AwsConfig
+    placement: PlacementConfig
     _lake: Lake | None = PrivateAttr(default=None)
 
     @property
@@ -66,6 +75,7 @@ class LakeResource(dg.ConfigurableResource[Lake]):
             fields = {name: getattr(self, name) for name in Settings.__dataclass_fields__}
             fields["glue"] = GlueSettings(**self.glue.model_dump())
             fields["aws"] = AwsSettings(**self.aws.model_dump())
+            fields["placement"] = PlacementSettings(**self.placement.model_dump())
             self._lake = Lake(Settings(**fields))
         return self._lake
 

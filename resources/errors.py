@@ -106,3 +106,11 @@ class NotificationFailed(LakeError):
 
 class QueueError(LakeError):
     """A queue of arrivals that cannot be read, or lets nobody delete from it."""
+
+
+class PriceUnknown(SettingsError):
+    """Something that costs money, and that the table of prices does not have."""
+
+
+class PlacementError(LakeError):
+    """No engine that may run a job: not configured, too small, too slow or too dear."""

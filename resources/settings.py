@@ -15,6 +15,7 @@ from typing import Literal, cast
 from urllib.parse import urlsplit
 
 from resources.aws import AwsSettings
+from resources.compute.prices import load_prices
 from resources.errors import SettingsError
 from resources.mysql_settings import database_settings
 from resources.storage import is_on_s3, open_storage
@@ -62,6 +63,18 @@ class GlueSettings:
 
 
 @dataclass(frozen=True)
+class PlacementSettings:
+    """The file of prices, empty for list prices, and what one run may cost and take at the most.
+
+    A limit that is None is none; a declaration can set a stricter one.
+    """
+
+    prices_file: str = ""
+    max_usd: float | None = None
+    max_minutes: float | None = None
+
+
+@dataclass(frozen=True)
 class Settings:
     """What can be set; every field has a default. See `docs/operate.md` for the variables.
 
@@ -85,6 +98,7 @@ class Settings:
     read_back: Literal["athena", "duckdb"] = "duckdb"
     glue: GlueSettings = field(default_factory=GlueSettings)
     aws: AwsSettings = field(default_factory=AwsSettings)
+    placement: PlacementSettings = field(default_factory=PlacementSettings)
 
     @property
     def is_on_s3(self) -> bool:
@@ -123,7 +137,14 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             _number(env, "LAKE_ATHENA_SCAN_LIMIT_MB", 0, at_least=0) * 1_000_000,
         ),
         aws=_aws(env),
+        placement=_placement(env),
     )
+
+
+def _placement(env: Mapping[str, str]) -> PlacementSettings:
+    file = env.get("LAKE_PRICES", "").strip()
+    load_prices(file)
+    return PlacementSettings(file, _amount(env, "LAKE_MAX_USD"), _amount(env, "LAKE_MAX_MINUTES"))
 
 
 def _aws(env: Mapping[str, str]) -> AwsSettings:
@@ -217,6 +238,15 @@ def _number(env: Mapping[str, str], name: str, default: int, *, at_least: int) -
     if not re.fullmatch(r"\d{1,12}", text) or int(text) < at_least:
         raise SettingsError(f"{name}: expected a whole number from {at_least}, found {text!r}")
     return int(text)
+
+
+def _amount(env: Mapping[str, str], name: str) -> float | None:
+    text = env.get(name, "").strip()
+    if not text:
+        return None
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text):
+        raise SettingsError(f"{name}: expected a number such as 2.50, found {text!r}")
+    return float(text)
 
 
 def _matching(env: Mapping[str, str], name: str, default: str, pattern: str) -> str:

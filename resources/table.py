@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 
+from resources.compute.placement import Placing
 from resources.partitions import Partitioning
 from spark.contract import Column, Contract
 from spark.csv_records import CsvOptions
@@ -83,7 +84,7 @@ class Table:
     added: Contract
     partitions: Partitioning
     limits: Limits
-    compute: str = "local"
+    compute: Placing = field(default_factory=Placing)
     adopt: bool = False
     retention_days: int | None = None
 

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import dagster as dg
 from dagster_pyspark import LazyPySparkResource
+from pydantic import Field
 
 from lake_assets.checks import audit_results, audit_specs, usual_result, usual_spec
+from lake_assets.compute import compute_for
 from lake_assets.conditions import refine_condition
 from lake_assets.declaration import TableModel
 from lake_assets.metadata import (
@@ -16,10 +18,19 @@ from lake_assets.metadata import (
     sample_table,
 )
 from lake_assets.partitions import partitions_def, requested_keys
+from lake_assets.placement_metadata import placement_metadata
 from lake_assets.resources import LakeResource, lake_errors
-from resources.compute.local import LocalCompute
+from resources.compute.planning import Planner
 from resources.lake import Lake, Refined
 from resources.table import Table
+
+
+class RefinedConfig(dg.Config):
+    """What can be said of one run in the launchpad."""
+
+    engine: str = Field(
+        default="", description="The engine to run on, whatever is declared; empty: as declared."
+    )
 
 
 def refined_asset(table: Table, model: TableModel) -> dg.AssetsDefinition:
@@ -44,18 +55,27 @@ def refined_asset(table: Table, model: TableModel) -> dg.AssetsDefinition:
         },
     )
     def refined(
-        context: dg.AssetExecutionContext, lake: LakeResource, pyspark: LazyPySparkResource
+        context: dg.AssetExecutionContext,
+        config: RefinedConfig,
+        lake: LakeResource,
+        pyspark: LazyPySparkResource,
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        keys = requested_keys(context)
+        planner = Planner(lake.lake)
         with lake_errors():
-            compute = LocalCompute(pyspark.spark_session)
-            done = lake.lake.refine(compute, table, requested_keys(context))
+            decision = planner.place(table, lake.lake.raw(table, keys), config.engine)
+            context.log.info(decision.reason)
+            compute = compute_for(decision.engine, context, lake.lake, pyspark)
+            done = lake.lake.refine(compute, table, keys)
+            took = planner.learn(table, done, compute.figures) if compute.figures else None
         for each in (
             done if context.has_partition_key_range and not context.has_partition_key else []
         ):
             context.add_asset_metadata(refined_metadata(each), partition_key=each.raw.key)
         usual = usual_result(lake.lake, table, done)
         return dg.MaterializeResult(
-            metadata=_summary(lake.lake, table, done), check_results=[*audit_results(done), usual]
+            metadata={**_summary(lake.lake, table, done), **placement_metadata(decision, took)},
+            check_results=[*audit_results(done), usual],
         )
 
     return refined

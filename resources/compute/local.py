@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pyspark.sql import SparkSession
 
+from resources.compute.engine import Usage
+from resources.compute.figures import JobFigures
 from resources.compute.s3a import aws_java_options, s3a_config
 from resources.compute.s3a_errors import store_errors
 from resources.mysql_settings import spark_config_for
@@ -39,6 +43,43 @@ class LocalCompute:
     @property
     def _region(self) -> str:
         return self.spark.conf.get("spark.hadoop.fs.s3a.endpoint.region", "") or ""
+
+
+@dataclass
+class MeasuredLocalCompute:
+    """The same with a watch: what came before the first job is `seconds_waiting`."""
+
+    compute: LocalCompute
+    seconds_waiting: float
+    figures: JobFigures | None = None
+
+    def refine(self, spec: RefineSpec) -> RefineReport:
+        """Run the refine here and now."""
+        with self._watch():
+            return self.compute.refine(spec)
+
+    def snapshot(self, spec: SnapshotSpec, exists: Callable[[str], bool]) -> SnapshotReport:
+        """Take the snapshot here and now."""
+        with self._watch():
+            return self.compute.snapshot(spec, exists)
+
+    @contextmanager
+    def _watch(self) -> Iterator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            running = time.monotonic() - began
+            usage = Usage(self.seconds_waiting + running)
+            self.figures = JobFigures("local", self.seconds_waiting, running, usage)
+            self.seconds_waiting = 0.0
+
+
+def measured_local(session: Callable[[], SparkSession]) -> MeasuredLocalCompute:
+    """Spark in this process; that a session had to be started counts as waiting."""
+    began = time.monotonic()
+    compute = LocalCompute(session())
+    return MeasuredLocalCompute(compute, time.monotonic() - began)
 
 
 def local_spark_config(settings: Settings) -> dict[str, str]:

@@ -147,6 +147,11 @@ BROKEN = [
         "source: plays", "source: plays\n  layout: yyyy/MM/dd", "layout:", "lacks HH",
         id="a layout that cannot tell one hour from another",
     ),
+    pytest.param(
+        "deduplicate:", "compute: {prefer: [local, glue, local]}\ndeduplicate:", "compute:",
+        "engine `local` is named twice",
+        id="an engine that is preferred twice",
+    ),
 ]  # fmt: skip
 
 #: The same for single values, which Dagster itself reports: file and line stand in its words.
@@ -159,6 +164,14 @@ MISTYPED = [
     pytest.param(
         "deduplicate:", "audit: {max_unmatched_share: 2}\ndeduplicate:", "less than or equal to 1",
         id="share above one",
+    ),
+    pytest.param(
+        "deduplicate:", "compute: gleu\ndeduplicate:", "'emr-serverless' or 'glue'",
+        id="an engine that there is not",
+    ),
+    pytest.param(
+        "deduplicate:", "compute: {max_usd: 0}\ndeduplicate:", "greater than 0",
+        id="a limit that nothing keeps",
     ),
 ]  # fmt: skip
 
