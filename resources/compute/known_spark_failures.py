@@ -124,14 +124,14 @@ LOST = (
         retryable=True,
     ),
     known(
-        r"[Ee]xit (?:code|status)(?: is)?:? ?137|exit code 137|SIGKILL|OOMKilled",
+        r"(?i)exit ?(?:code|status)(?: is)?:? ?137|SIGKILL|OOMKilled",
         "a process of the job was killed (137), mostly for using too much memory",
         "Raise the memory of driver and executors, or their memoryOverhead",
         "Linux, signal 9; AWS Knowledge Center, exit code 137",
         larger="memory",
     ),
     known(
-        r"[Ee]xit (?:code|status)(?: is)?:? ?143|exit code 143",
+        r"(?i)exit ?(?:code|status)(?: is)?:? ?143",
         "a container of the job was ended from outside (143): cancelled, preempted, or for memory",
         "Run it again with more memory if nobody cancelled it",
         "Linux, signal 15",

@@ -26,6 +26,10 @@ SAID = [
         "Command exited with exit code 137", "was killed (137)", "memory", id="killed",
     ),
     pytest.param(
+        "ExitCode: 137 (Worker has been killed as memory usage exceeded configured memory size)",
+        "was killed (137)", "memory", id="killed on EMR Serverless",
+    ),
+    pytest.param(
         "Exit code is 143", "ended from outside (143)", "memory", id="terminated",
     ),
     pytest.param(
