@@ -13,8 +13,9 @@ from pydantic import PrivateAttr
 
 from resources.aws import AwsSettings
 from resources.compute.local import local_spark_config
+from resources.compute.placement_settings import PlacementSettings
 from resources.lake import Lake
-from resources.settings import GlueSettings, PlacementSettings, Settings, load_settings
+from resources.settings import GlueSettings, Settings, load_settings
 from spark.errors import LakeError
 
 #: How often, and how many seconds apart, a step is tried again when its error says that helps.

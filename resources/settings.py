@@ -15,7 +15,8 @@ from typing import Literal, cast
 from urllib.parse import urlsplit
 
 from resources.aws import AwsSettings
-from resources.compute.prices import load_prices
+from resources.compute.placement_settings import PlacementSettings, placement_settings
+from resources.environment import is_true, matching, optional, whole_number
 from resources.errors import SettingsError
 from resources.mysql_settings import database_settings
 from resources.storage import is_on_s3, open_storage
@@ -60,18 +61,6 @@ class GlueSettings:
     table_prefix: str = ""
     athena_work_group: str = "primary"
     athena_scan_limit_bytes: int = 0
-
-
-@dataclass(frozen=True)
-class PlacementSettings:
-    """The file of prices, empty for list prices, and what one run may cost and take at the most.
-
-    A limit that is None is none; a declaration can set a stricter one.
-    """
-
-    prices_file: str = ""
-    max_usd: float | None = None
-    max_minutes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -122,29 +111,23 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         raw_root=_root(env, "LAKE_RAW_ROOT") or f"{root.rstrip('/')}/raw",
         local_folder=local_folder,
         database=env.get("LAKE_DATABASE") or f"{_path(local_folder).rstrip('/')}/database",
-        database_wait_seconds=_number(env, "LAKE_DATABASE_WAIT_SECONDS", 1800, at_least=1),
-        spark_master=_matching(env, "LAKE_SPARK_MASTER", "local[*]", r"local(\[(\*|\d+)\])?"),
-        spark_memory=_matching(env, "LAKE_SPARK_MEMORY", "2g", _MEMORY.pattern),
-        target_file_bytes=_number(env, "LAKE_TARGET_FILE_MB", 128, at_least=1) * 1024 * 1024,
-        keep_previous=_number(env, "LAKE_KEEP_PREVIOUS", 2, at_least=1),
+        database_wait_seconds=whole_number(env, "LAKE_DATABASE_WAIT_SECONDS", 1800, at_least=1),
+        spark_master=matching(env, "LAKE_SPARK_MASTER", "local[*]", r"local(\[(\*|\d+)\])?"),
+        spark_memory=matching(env, "LAKE_SPARK_MEMORY", "2g", _MEMORY.pattern),
+        target_file_bytes=whole_number(env, "LAKE_TARGET_FILE_MB", 128, at_least=1) * 1024 * 1024,
+        keep_previous=whole_number(env, "LAKE_KEEP_PREVIOUS", 2, at_least=1),
         catalog=catalog,
         read_back=_read_back(env, catalog),
         glue=GlueSettings(
-            _matching(env, "LAKE_GLUE_DATABASE", "lake", _GLUE_NAME.pattern),
-            _optional(env, "LAKE_GLUE_TABLE_PREFIX", _GLUE_NAME, "raw_"),
-            _matching(env, "LAKE_ATHENA_WORK_GROUP", "primary", r"[\w.-]{1,128}"),
+            matching(env, "LAKE_GLUE_DATABASE", "lake", _GLUE_NAME.pattern),
+            optional(env, "LAKE_GLUE_TABLE_PREFIX", _GLUE_NAME, "raw_"),
+            matching(env, "LAKE_ATHENA_WORK_GROUP", "primary", r"[\w.-]{1,128}"),
             # In Athena's units, whose own limits begin at 10,000,000 bytes.
-            _number(env, "LAKE_ATHENA_SCAN_LIMIT_MB", 0, at_least=0) * 1_000_000,
+            whole_number(env, "LAKE_ATHENA_SCAN_LIMIT_MB", 0, at_least=0) * 1_000_000,
         ),
         aws=_aws(env),
-        placement=_placement(env),
+        placement=placement_settings(env),
     )
-
-
-def _placement(env: Mapping[str, str]) -> PlacementSettings:
-    file = env.get("LAKE_PRICES", "").strip()
-    load_prices(file)
-    return PlacementSettings(file, _amount(env, "LAKE_MAX_USD"), _amount(env, "LAKE_MAX_MINUTES"))
 
 
 def _aws(env: Mapping[str, str]) -> AwsSettings:
@@ -157,14 +140,14 @@ def _aws(env: Mapping[str, str]) -> AwsSettings:
         (name for name in ("LAKE_AWS_REGION", "AWS_REGION") if env.get(name)), "AWS_DEFAULT_REGION"
     )
     return AwsSettings(
-        region=_optional(env, region, _REGION, "eu-west-1"),
-        profile=_optional(env, "LAKE_AWS_PROFILE", re.compile(r"\S+"), "analytics"),
-        role=_optional(env, "LAKE_AWS_ROLE", _ROLE, "arn:aws:iam::123456789012:role/lake"),
+        region=optional(env, region, _REGION, "eu-west-1"),
+        profile=optional(env, "LAKE_AWS_PROFILE", re.compile(r"\S+"), "analytics"),
+        role=optional(env, "LAKE_AWS_ROLE", _ROLE, "arn:aws:iam::123456789012:role/lake"),
         endpoints={
             service: url for service in _ENDPOINTS if (url := _endpoint(env, service)) is not None
         },
-        kms_key=_optional(env, "LAKE_S3_KMS_KEY", _KMS_KEY, "alias/lake"),
-        requester_pays=_is_true(env, "LAKE_S3_REQUESTER_PAYS"),
+        kms_key=optional(env, "LAKE_S3_KMS_KEY", _KMS_KEY, "alias/lake"),
+        requester_pays=is_true(env, "LAKE_S3_REQUESTER_PAYS"),
     )
 
 
@@ -231,40 +214,3 @@ def _home() -> Path:
 
 def _path(root: str) -> str:
     return root.removeprefix("file://")
-
-
-def _number(env: Mapping[str, str], name: str, default: int, *, at_least: int) -> int:
-    text = env.get(name, "").strip() or str(default)
-    if not re.fullmatch(r"\d{1,12}", text) or int(text) < at_least:
-        raise SettingsError(f"{name}: expected a whole number from {at_least}, found {text!r}")
-    return int(text)
-
-
-def _amount(env: Mapping[str, str], name: str) -> float | None:
-    text = env.get(name, "").strip()
-    if not text:
-        return None
-    if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text):
-        raise SettingsError(f"{name}: expected a number such as 2.50, found {text!r}")
-    return float(text)
-
-
-def _matching(env: Mapping[str, str], name: str, default: str, pattern: str) -> str:
-    text = env.get(name, "").strip() or default
-    if not re.fullmatch(pattern, text):
-        raise SettingsError(f"{name}: expected something like {default!r}, found {text!r}")
-    return text
-
-
-def _optional(env: Mapping[str, str], name: str, pattern: re.Pattern[str], example: str) -> str:
-    text = env.get(name, "").strip()
-    if text and not pattern.fullmatch(text):
-        raise SettingsError(f"{name}: expected something like {example!r}, found {text!r}")
-    return text
-
-
-def _is_true(env: Mapping[str, str], name: str) -> bool:
-    text = env.get(name, "").strip().lower() or "false"
-    if text not in ("true", "false"):
-        raise SettingsError(f"{name}: expected 'true' or 'false', found {text!r}")
-    return text == "true"
