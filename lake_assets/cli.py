@@ -6,6 +6,7 @@ Dagster takes seconds to import, so only the commands that need the declarations
 from lake_assets import (
     cli_adopt,
     cli_change,
+    cli_compute,
     cli_declare,
     cli_doctor,
     cli_look,
@@ -20,6 +21,7 @@ __all__ = [
     "app",
     "cli_adopt",
     "cli_change",
+    "cli_compute",
     "cli_declare",
     "cli_doctor",
     "cli_look",

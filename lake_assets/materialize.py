@@ -121,7 +121,7 @@ def _materialize(runs: Runs, lake: Lake, declared: Declared, wanted: Wanted) -> 
         say(f"Nothing to do: every partition of {table.name} is made from what is there now.")
     assets = [dg.AssetKey([kind, table.name]) for kind in ("raw", "refined", "catalog")]
     partitioned = declared.partitions is not None
-    for each in _contiguous(declared.keys(), keys):
+    for each in contiguous(declared.keys(), keys):
         if partitioned:
             say(f"{table.name}: " + (each[0] if len(each) == 1 else f"{each[0]} to {each[-1]}"))
         runs.run(assets, each if partitioned else [])
@@ -135,7 +135,7 @@ def _partition_tags(keys: Sequence[str]) -> dict[str, str]:
     return {ONE: keys[0]} if keys else {}
 
 
-def _contiguous(all_keys: Sequence[str], keys: Sequence[str]) -> Iterator[list[str]]:
+def contiguous(all_keys: Sequence[str], keys: Sequence[str]) -> Iterator[list[str]]:
     """Some of the keys, in stretches without gaps: one run each."""
     place = {key: number for number, key in enumerate(all_keys)}
     stretch: list[str] = []

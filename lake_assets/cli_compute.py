@@ -1,0 +1,102 @@
+"""Commands about where runs go and what they leave running: plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lake_assets.cli_app import TableName, command
+from lake_assets.cli_print import count, print_table, say, size
+from resources.compute.estimate import Estimate
+from resources.errors import SettingsError
+
+if TYPE_CHECKING:
+    from lake_assets.plan import PlannedRun
+
+#: Runs whose reasons and alternatives are written out below the table.
+_EXPLAINED = 5
+
+
+@command
+def plan(
+    table: TableName,
+    partition: Annotated[str | None, typer.Option(help="One partition, as 2026-11-01-05.")] = None,
+    partitions: Annotated[
+        str | None, typer.Option(metavar="FIRST...LAST", help="A range of them, both included.")
+    ] = None,
+    everything: Annotated[  # noqa: FBT002
+        bool, typer.Option("--all", help="Also partitions of which nothing has changed.")
+    ] = False,
+) -> None:
+    """Show what a materialization would run, where, how long and for how much; runs nothing."""
+    from lake_assets.materialize import Wanted  # noqa: PLC0415 imports Dagster
+    from lake_assets.plan import plan_table  # noqa: PLC0415 imports Dagster
+
+    if partition is not None and partitions is not None:
+        raise SettingsError("expected --partition or --partitions, found both")
+    runs = plan_table(table, Wanted.of(partition, partitions, everything=everything))
+    if not runs:
+        say(f"Nothing to do: every partition of {table} is made from what is there now.")
+        return
+    _print_runs(runs)
+    for each in runs[:_EXPLAINED]:
+        _explain(each)
+    if len(runs) > _EXPLAINED:
+        say(f"and {len(runs) - _EXPLAINED:,} more runs")
+    _print_total(runs)
+
+
+def _print_runs(runs: Sequence[PlannedRun]) -> None:
+    print_table(
+        ["partitions", "number", "objects", "input", "engine", "time", "USD"],
+        [
+            (
+                each.partitions,
+                count(len(each.raw)),
+                count(each.objects),
+                size(each.bytes),
+                *_chosen(each.decision.chosen if each.decision else None),
+            )
+            for each in runs
+        ],
+        right=["number", "objects", "input", "time", "USD"],
+    )
+
+
+def _explain(run: PlannedRun) -> None:
+    if run.decision is None:
+        say(f"{run.partitions}: refused: {run.refusal}")
+        return
+    say(f"{run.partitions}: {run.decision.reason} (from {run.decision.chosen.basis})")
+    for each in run.decision.alternatives:
+        _, seconds, usd = _chosen(each)
+        why = each.obstacle or "would do"
+        say(f"  {each.engine}: {seconds}, {usd} USD (from {each.basis}); {why}", style="dim")
+
+
+def _print_total(runs: Sequence[PlannedRun]) -> None:
+    chosen = [each.decision.chosen for each in runs if each.decision is not None]
+    known = [each.usd for each in chosen if each.usd is not None]
+    seconds = sum(each.seconds for each in chosen)
+    say(
+        f"{len(runs):,} runs, one after the other {_duration(seconds)}, {_usd(sum(known, Decimal(0)))} USD."
+    )
+
+
+def _chosen(estimate: Estimate | None) -> tuple[str, str, str]:
+    if estimate is None:
+        return "refused", "", ""
+    usd = "not known" if estimate.usd is None else _usd(estimate.usd)
+    return estimate.engine, _duration(estimate.seconds), usd
+
+
+def _usd(amount: Decimal) -> str:
+    return f"{amount:.4f}" if amount < 1 else f"{amount:,.2f}"
+
+
+def _duration(seconds: float) -> str:
+    """As a person says it of an estimate: to the second below a few minutes."""
+    return f"{seconds:.0f} s" if seconds < 180 else f"{seconds / 60:.1f} min"
