@@ -81,9 +81,8 @@ def _print_total(runs: Sequence[PlannedRun]) -> None:
     chosen = [each.decision.chosen for each in runs if each.decision is not None]
     known = [each.usd for each in chosen if each.usd is not None]
     seconds = sum(each.seconds for each in chosen)
-    say(
-        f"{len(runs):,} runs, one after the other {_duration(seconds)}, {_usd(sum(known, Decimal(0)))} USD."
-    )
+    usd = _usd(sum(known, Decimal(0)))
+    say(f"In all {len(runs):,} run(s), one after the other {_duration(seconds)}, {usd} USD.")
 
 
 def _chosen(estimate: Estimate | None) -> tuple[str, str, str]:

@@ -27,6 +27,8 @@ from resources.errors import SettingsError
 if TYPE_CHECKING:
     from botocore.client import BaseClient
     from types_boto3_athena import AthenaClient
+    from types_boto3_emr import EMRClient
+    from types_boto3_emr_serverless import EMRServerlessClient
     from types_boto3_glue import GlueClient
     from types_boto3_rds import RDSClient
     from types_boto3_s3 import S3Client
@@ -35,7 +37,9 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
     from types_boto3_sts import STSClient
 
-Service = Literal["athena", "glue", "rds", "s3", "secretsmanager", "sns", "sqs", "sts"]
+Service = Literal[
+    "athena", "emr", "emr-serverless", "glue", "rds", "s3", "secretsmanager", "sns", "sqs", "sts"
+]
 
 #: How an assumed role's sessions are called in CloudTrail.
 ROLE_SESSION = "lake-assets"
@@ -75,6 +79,12 @@ def aws_session(settings: AwsSettings) -> boto3.Session:
 
 @overload
 def aws_client(settings: AwsSettings, service: Literal["athena"]) -> AthenaClient: ...
+@overload
+def aws_client(settings: AwsSettings, service: Literal["emr"]) -> EMRClient: ...
+@overload
+def aws_client(
+    settings: AwsSettings, service: Literal["emr-serverless"]
+) -> EMRServerlessClient: ...
 @overload
 def aws_client(settings: AwsSettings, service: Literal["glue"]) -> GlueClient: ...
 @overload

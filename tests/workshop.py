@@ -120,8 +120,12 @@ class Workshop:
         *,
         partition: str | None = None,
         span: tuple[str, str] | None = None,
+        engine: str = "",
     ) -> dg.ExecuteInProcessResult:
-        """Run assets (all of them unless named, as `catalog/plays`) for one partition or a span."""
+        """Run assets (all of them unless named, as `catalog/plays`) for one partition or a span.
+
+        `engine` is what is said of it in the launchpad.
+        """
         tags = {}
         if span is not None:
             tags["dagster/asset_partition_range_start"] = span[0]
@@ -139,7 +143,7 @@ class Workshop:
             else dg.AssetSelection.assets(*[name.split("/") for name in select]),
             partition_key=partition,
             tags=tags,
-            run_config=_QUIET,
+            run_config={**_QUIET, **_on(self.table.name, engine)},
             raise_on_error=False,
         )
 
@@ -158,6 +162,13 @@ class Workshop:
         """Make the first reference current without a database or Spark."""
         reference = next(iter(self.table.joins)).reference
         self.lake.snapshot(StoredCompute(songs=rows, storage=self.lake.storage), reference, {})
+
+
+def _on(table: str, engine: str) -> dict[str, object]:
+    """The configuration of a run that names an engine."""
+    if not engine:
+        return {}
+    return {"ops": {f"refined__{table}": {"config": {"engine": engine}}}}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from statistics import median
 
 from resources.compute.engine import Usage
 from resources.compute.history import PastRun
-from resources.compute.prices import Prices, cost
+from resources.compute.prices import MINIMUM_SECONDS, Prices, cost
 from resources.errors import PriceUnknown
 
 GB = 1_000_000_000
@@ -136,6 +136,8 @@ def _is_spread(runs: Sequence[PastRun]) -> bool:
 
 def _cost(site: Site, waiting: float, running: float, prices: Prices) -> Decimal:
     seconds = running + (waiting if site.bills_waiting else 0.0)
+    if site.engine != "local":
+        seconds = max(seconds, MINIMUM_SECONDS)
     return cost(_scaled(site.hourly, seconds), site.engine, prices)
 
 

@@ -18,8 +18,10 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from resources.compute.engine import Usage
 from resources.errors import PriceUnknown, SettingsError
 
-#: What each service bills at the least: Glue a run, EMR an instance, EMR Serverless a worker.
+#: What each service bills at the least: Glue a run, EMR an instance, EMR Serverless a worker. The
+#: latter's figures have it in them.
 MINIMUM_SECONDS = 60.0
+_WITHOUT_MINIMUM = ("glue", "emr")
 Price = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
 
 #: On-demand, by the hour. EMR takes a quarter of it on top: 0.252 for an r5.4xlarge at 1.008.
@@ -48,11 +50,11 @@ _EC2: dict[str, Decimal] = {
 
 @dataclass(frozen=True)
 class Prices:
-    """Prices in USD: of an hour of something, except `emr_share`, a share of the EC2 price.
+    """Prices in USD: of an hour of something, except `emr_share`, a share of the on-demand EC2 price.
 
     `local_hour` is what an hour of the machine that runs Dagster costs; nothing unless said.
-    `ec2` is by instance type. Spot instances are priced like others, so that their cost is an
-    upper bound; for a better one, give the types that are only used on spot their spot price.
+    `ec2` is by instance type, `ec2_spot_share` what spot instances cost of that: all of it unless
+    said, so that their cost is an upper bound.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -61,6 +63,7 @@ class Prices:
     glue_dpu_hour: Price = Decimal("0.44")
     glue_flex_dpu_hour: Price = Decimal("0.29")
     emr_share: Price = Decimal("0.25")
+    ec2_spot_share: Price = Decimal(1)
     emr_serverless_vcpu_hour: Price = Decimal("0.052624")
     emr_serverless_memory_gb_hour: Price = Decimal("0.0057785")
     emr_serverless_storage_gb_hour: Price = Decimal("0.000111")
@@ -100,7 +103,7 @@ def cost(usage: Usage, engine: str, prices: Prices) -> Decimal:
     Raises `PriceUnknown` for an instance type without a price, and for an engine that there is not.
     """
     whole = _whole(usage, engine, prices)
-    if engine != "local" and 0 < usage.seconds < MINIMUM_SECONDS:
+    if engine in _WITHOUT_MINIMUM and 0 < usage.seconds < MINIMUM_SECONDS:
         whole *= Decimal(MINIMUM_SECONDS) / Decimal(usage.seconds)
     return whole.quantize(Decimal("0.000001"))
 
@@ -118,7 +121,7 @@ def _whole(usage: Usage, engine: str, prices: Prices) -> Decimal:
             + Decimal(usage.storage_gb_hours) * prices.emr_serverless_storage_gb_hour
         )
     if engine == "emr":
-        share = 1 + prices.emr_share
+        share = (prices.ec2_spot_share if usage.flexible else 1) + prices.emr_share
         hours = usage.instance_hours.items()
         return sum((Decimal(n) * _ec2(each, prices) * share for each, n in hours), Decimal(0))
     raise PriceUnknown(f"expected the price of an engine, found {engine!r}")

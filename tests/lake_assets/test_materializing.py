@@ -13,6 +13,8 @@ from pyspark.sql import functions as F
 
 from lake_assets.resources import lake_errors, lake_resources
 from lake_assets.rollback import rollback_job
+from resources.attempts import newest
+from resources.compute.history import past_runs
 from resources.errors import AuditFailed, CatalogBusy, DatabaseBusy
 from resources.source_database import embedded
 from spark.errors import LakeError
@@ -134,6 +136,33 @@ def test_a_partition_without_objects_is_published_empty_and_says_so(workshop: Wo
     for asset in ("raw/plays", "refined/plays"):
         assert metadata(result, asset)["note"] == "No raw objects: the partition is empty."
     assert metadata(result, "catalog/plays")["dagster/partition_row_count"] == 0
+
+
+def test_where_a_run_went_and_what_it_took_are_numbers_in_its_metadata(workshop: Workshop) -> None:
+    workshop.deliver(folder(FIVE), "a.json", ALPHA, BETA)
+
+    refined = metadata(workshop.materialize(TABLE, partition=FIVE), "refined/plays")
+
+    assert refined["engine"] == "local"
+    assert refined["engine_reason"] == "local: declared"
+    assert "| local |" in str(refined["engines"])
+    assert refined["cost_usd"] == refined["estimated_usd"] == 0.0
+    for name in ("estimated_seconds", "seconds_running"):
+        assert isinstance(refined[name], float)
+        assert refined[name] > 0
+    assert refined["partitions_of_run"] == 1
+    [kept] = past_runs(workshop.lake.storage, "plays", "refined")
+    assert (kept.run, kept.documents) == (refined["attempt"], 2)
+    assert kept.input_bytes == refined["input_bytes_of_run"]
+
+
+def test_an_engine_that_is_not_there_is_refused_before_anything_is_written(
+    workshop: Workshop,
+) -> None:
+    result = workshop.materialize(TABLE, partition=FIVE, engine="glue")
+
+    assert "found 'glue'; there are: local" in failure(result)
+    assert newest(workshop.lake.storage, "plays", FIVE) is None
 
 
 def test_a_rerun_gives_the_same_rows_in_another_attempt(workshop: Workshop) -> None:

@@ -26,6 +26,7 @@ HOUR = 3600.0
         # 1.008 of EC2 and 0.252 of EMR: the example in the price list.
         ("emr", Usage(HOUR, instance_hours={"r5.4xlarge": 1.0}), "1.26"),
         ("emr", Usage(HOUR, instance_hours={"m5.xlarge": 3.0, "r5.xlarge": 0.5}), "0.8775"),
+        ("emr", Usage(HOUR, instance_hours={"m5.xlarge": 1.0}, flexible=True), "0.24"),
     ],
 )
 def test_usage_costs_what_the_price_list_says(engine: str, usage: Usage, usd: str) -> None:
@@ -37,6 +38,18 @@ def test_a_job_of_half_a_minute_is_billed_a_whole_one() -> None:
     minute = Usage(60.0, dpu_hours=10 * 60 / HOUR)
 
     assert cost(short, "glue", Prices()) == cost(minute, "glue", Prices())
+
+
+def test_spot_instances_cost_the_share_that_is_said_and_emrs_part_in_full() -> None:
+    usage = Usage(HOUR, instance_hours={"m5.xlarge": 1.0}, flexible=True)
+
+    assert cost(usage, "emr", Prices(ec2_spot_share=Decimal("0.5"))) == Decimal("0.144")
+
+
+def test_what_emr_serverless_bills_has_its_minimum_in_it() -> None:
+    billed = Usage(30.0, vcpu_hours=4 / 60)
+
+    assert cost(billed, "emr-serverless", Prices()) == Decimal("0.003508")
 
 
 def test_a_machine_of_ones_own_is_billed_by_the_second() -> None:
