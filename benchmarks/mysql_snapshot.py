@@ -93,7 +93,7 @@ def _snapshot(spark: SparkSession, source: Database, ranges: int) -> float:
     )
     began = time.perf_counter()
     with source.exclusive(spark, "the benchmark") as address:
-        LocalCompute(spark).snapshot(replace(spec, jdbc=address.options()), lambda _: False)
+        LocalCompute(spark).snapshot(replace(spec, jdbc=address.options()), ())
     seconds = time.perf_counter() - began
     shutil.rmtree(output)
     return seconds

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -165,8 +165,8 @@ class _Timed:
         self.seconds += time.perf_counter() - began
         return report
 
-    def snapshot(self, spec: SnapshotSpec, exists: Callable[[str], bool]) -> SnapshotReport:
-        return self.compute.snapshot(spec, exists)
+    def snapshot(self, spec: SnapshotSpec, known: Collection[str]) -> SnapshotReport:
+        return self.compute.snapshot(spec, known)
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from resources.attempts import (
     Verdict,
+    attempt_time,
     new_attempt_id,
     quarantine_prefix,
     record,
@@ -31,7 +32,7 @@ from resources.raw import RawPartition, list_raw, raw_objects, require_unchanged
 from resources.references import (
     ReferenceVersion,
     current_version,
-    find_version,
+    known_versions,
     record_version,
     reference_prefix,
 )
@@ -101,9 +102,7 @@ class Lake:
             attempt=new_attempt_id(now),
             jdbc=jdbc,
         )
-        report = compute.snapshot(
-            spec, lambda version: find_version(self.storage, reference.name, version) is not None
-        )
+        report = compute.snapshot(spec, known_versions(self.storage, reference.name))
         return Snapshot(record_version(self.storage, spec, report, now.isoformat()), report)
 
     def refine(self, compute: Compute, table: Table, keys: Sequence[str]) -> list[Refined]:
@@ -112,17 +111,16 @@ class Lake:
         Raises `StorageError` when a reference has never been materialized, and `RawChanged` when
         raw objects were replaced or deleted meanwhile; no verdict is recorded then.
         """
-        now = datetime.now(UTC)
-        attempt = new_attempt_id(now)
         raw = self.raw(table, keys)
         references = {join.reference.name: self.reference(join.reference) for join in table.joins}
-        spec = self._refine_spec(table, attempt, raw, references)
-        report = compute.refine(spec)
+        attempt = new_attempt_id(datetime.now(UTC))
+        report = compute.refine(self._refine_spec(table, attempt, raw, references))
+        began = attempt_time(report.attempt) or datetime.now(UTC)
         require_unchanged(raw, self.raw(table, keys))
         inputs = {name: version.version for name, version in references.items()}
         inputs["code"] = table.code_version
         return [
-            self._judged(table, attempt, now, listed, each, inputs)
+            self._judged(table, report.attempt, began, listed, each, inputs)
             for listed, each in zip(raw, report.partitions, strict=True)
         ]
 
@@ -205,6 +203,7 @@ class Lake:
                     each.key,
                     table.partitions.values(each.key),
                     raw_objects(self.raw_storage, each),
+                    each.fingerprint,
                 )
                 for each in raw
             ),
@@ -238,7 +237,7 @@ class Lake:
         self,
         table: Table,
         attempt: str,
-        now: datetime,
+        began: datetime,
         raw: RawPartition,
         report: PartitionReport,
         inputs: dict[str, str],
@@ -250,7 +249,7 @@ class Lake:
             table=table.name,
             partition=raw.key,
             attempt=attempt,
-            created=now.isoformat(),
+            created=began.isoformat(),
             inputs={**inputs, "raw": raw.fingerprint},
             ledger=report.ledger.to_json(),
             directory=directory,

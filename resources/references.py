@@ -66,8 +66,18 @@ def current_version(storage: Storage, name: str) -> ReferenceVersion | None:
     return newest
 
 
+def known_versions(storage: Storage, name: str) -> frozenset[str]:
+    """The versions whose files are all in storage, so that a snapshot need not write them."""
+    there = {info.key: info.size for info in storage.list(f"{reference_prefix(name)}/version=")}
+    return frozenset(
+        each.version
+        for each in _newest_first(storage, name)
+        if all(there.get(file.key) == file.bytes for file in each.files)
+    )
+
+
 def find_version(storage: Storage, name: str, version: str) -> ReferenceVersion | None:
-    """The newest manifest of a version whose files are all in storage: a snapshot's `exists`."""
+    """The newest manifest of a version whose files are all in storage."""
     return next(
         (
             each

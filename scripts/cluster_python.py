@@ -19,6 +19,14 @@ OLDEST = (3, 9)
 #: py4j is pyspark's own way to the JVM and lies beside it everywhere: failures come as its error.
 PACKAGES = frozenset({"dagster_pipes", "py4j", "pyspark", "spark"})
 
+#: What single modules may import beside that: engines have boto3, and its types are not looked at
+#: where the code runs.
+BESIDE = {
+    "spark/aws.py": frozenset({"boto3", "types_boto3_s3"}),
+    "spark/job.py": frozenset({"types_boto3_s3"}),
+    "spark/job_watch.py": frozenset({"types_boto3_s3"}),
+}
+
 #: Modules of this Python's standard library that either the oldest or the newest runtime lacks.
 NOT_EVERYWHERE = frozenset(
     "aifc asynchat asyncore audioop cgi cgitb chunk compression concurrent.interpreters crypt "
@@ -97,7 +105,8 @@ def offences(path: str, source: str, packages: frozenset[str] = PACKAGES) -> lis
         return [Offence(path, error.lineno or 0, problem, "write it as Python 3.9 would")]
     type_only = _nodes_for_type_checkers(tree)
     annotations = _nodes_of_annotations(tree)
-    found = [Offence(path, *each) for each in _imports(tree, packages)]
+    allowed = packages | BESIDE.get(path, frozenset())
+    found = [Offence(path, *each) for each in _imports(tree, allowed)]
     if annotations and not _has_postponed_annotations(tree):
         remedy = "begin the module with `from __future__ import annotations`"
         found.append(Offence(path, 1, "annotations that Python 3.9 would evaluate", remedy))

@@ -39,6 +39,18 @@ class LedgerImbalance(LakeError):
     """Documents read are not accounted for by what became of them."""
 
 
+class ReportIncomplete(LakeError):
+    """A job that ended well without having reported all that it was asked for, or twice."""
+
+
+class LoginMissing(LakeError):
+    """A secret that holds no login, found by the job that was to use it."""
+
+
+class RuntimeUnfit(LakeError):
+    """An engine whose Spark or Python the shipped code does not run on."""
+
+
 #: What a Spark job raises when it fails.
 SPARK_FAILURES: tuple[type[Exception], ...] = (PySparkException, Py4JJavaError)
 

@@ -8,6 +8,7 @@ where the two may be duplicates of each other or the layout defeats the fast rea
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from spark.spec import RefineSpec
+
+_log = logging.getLogger(__name__)
 
 #: Said out loud so that every engine and every Spark version gives the same rows and files.
 SESSION_SETTINGS = {
@@ -95,11 +98,15 @@ class PartitionReport:
 
 @dataclass(frozen=True)
 class RefineReport:
-    """What a refine did, and how many of its objects the exact reader had to take."""
+    """What a refine did, and how many of its objects the exact reader had to take.
+
+    `attempt` is the specification's. That of a job found again is an earlier one than was asked.
+    """
 
     partitions: tuple[PartitionReport, ...]
     objects: int
     objects_read_exactly: int
+    attempt: str
 
 
 def refine_session(spark: SparkSession) -> SparkSession:
@@ -145,7 +152,9 @@ class Refine:
         """Take the passes that the objects turn out to need."""
         if not self.objects:
             return self._report(Passage(), Passage(), Examination())
+        _log.info("refining %d partitions, %d objects", len(self.by_partition), len(self.objects))
         first, unreadable = self._first_pass()
+        _log.info("the first pass is written; examining what it could not vouch for")
         examination = examine(self.passer, self.objects, first, self._output, unreadable)
         try:
             second = self._second_pass(examination)
@@ -257,7 +266,8 @@ class Refine:
             partitions.append(
                 PartitionReport(each.key, "/".join(folders), ledger, tuple(sorted(unknown)))
             )
-        return RefineReport(tuple(partitions), len(self.objects), len(examination.read_exactly))
+        exactly = len(examination.read_exactly)
+        return RefineReport(tuple(partitions), len(self.objects), exactly, self.spec.attempt)
 
     def _ledger(
         self,

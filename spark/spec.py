@@ -33,11 +33,15 @@ class RawObject:
 
 @dataclass(frozen=True)
 class PartitionInput:
-    """One partition: its key, its column values in order, and the objects that feed it."""
+    """One partition: its key, its column values in order, and the objects that feed it.
+
+    `fingerprint` changes when one of the objects is replaced, even by one of the same size.
+    """
 
     key: str
     values: dict[str, str]
     objects: tuple[RawObject, ...]
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,4 +154,4 @@ def _refine_spec(data: dict[str, Any]) -> RefineSpec:
 
 def _partition_input(data: dict[str, Any]) -> PartitionInput:
     objects = tuple(RawObject(**each) for each in data["objects"])
-    return PartitionInput(key=data["key"], values=data["values"], objects=objects)
+    return PartitionInput(**{**data, "objects": objects})

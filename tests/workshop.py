@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -121,12 +121,13 @@ class Workshop:
         partition: str | None = None,
         span: tuple[str, str] | None = None,
         engine: str = "",
+        tags: Mapping[str, str] | None = None,
     ) -> dg.ExecuteInProcessResult:
         """Run assets (all of them unless named, as `catalog/plays`) for one partition or a span.
 
         `engine` is what is said of it in the launchpad.
         """
-        tags = {}
+        tags = dict(tags or {})
         if span is not None:
             tags["dagster/asset_partition_range_start"] = span[0]
             tags["dagster/asset_partition_range_end"] = span[1]
@@ -199,12 +200,13 @@ class PyArrowCompute:
                 self.write(table, f"{spec.output}/{below}/{name}")
             balanced = Ledger(documents=len(rows), published=len(rows))
             reports.append(PartitionReport(each.key, below, self.ledgers.get(each.key, balanced)))
-        return RefineReport(tuple(reports), sum(len(each.objects) for each in spec.partitions), 0)
+        objects = sum(len(each.objects) for each in spec.partitions)
+        return RefineReport(tuple(reports), objects, 0, spec.attempt)
 
-    def snapshot(self, spec: SnapshotSpec, exists: Callable[[str], bool]) -> SnapshotReport:
+    def snapshot(self, spec: SnapshotSpec, known: Collection[str]) -> SnapshotReport:
         """Write the reference's rows as a version named after them."""
         version = f"{len(self.songs)}-rows"
-        is_new = not exists(version)
+        is_new = version not in known
         directory = f"version={version}-{spec.attempt}"
         if is_new:
             schema = arrow_schema([(each.name, each.type) for each in spec.contract.columns])

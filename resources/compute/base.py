@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection
 from typing import Protocol
 
 from spark.refining import RefineReport
@@ -16,5 +16,5 @@ class Compute(Protocol):
     def refine(self, spec: RefineSpec) -> RefineReport:
         """Refine partitions of a table into a fresh attempt."""
 
-    def snapshot(self, spec: SnapshotSpec, exists: Callable[[str], bool]) -> SnapshotReport:
-        """Keep a reference table as a version; nothing is written when `exists` knows it."""
+    def snapshot(self, spec: SnapshotSpec, known: Collection[str]) -> SnapshotReport:
+        """Keep a reference table as a version; nothing is written when it is one of the known."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -35,10 +35,10 @@ class LocalCompute:
         with store_errors(self._region):
             return run_refine(self.spark, spec)
 
-    def snapshot(self, spec: SnapshotSpec, exists: Callable[[str], bool]) -> SnapshotReport:
+    def snapshot(self, spec: SnapshotSpec, known: Collection[str]) -> SnapshotReport:
         """Take the snapshot here and now."""
         with store_errors(self._region):
-            return take_snapshot(refine_session(self.spark), spec, exists)
+            return take_snapshot(refine_session(self.spark), spec, known.__contains__)
 
     @property
     def _region(self) -> str:
@@ -58,10 +58,10 @@ class MeasuredLocalCompute:
         with self._watch():
             return self.compute.refine(spec)
 
-    def snapshot(self, spec: SnapshotSpec, exists: Callable[[str], bool]) -> SnapshotReport:
+    def snapshot(self, spec: SnapshotSpec, known: Collection[str]) -> SnapshotReport:
         """Take the snapshot here and now."""
         with self._watch():
-            return self.compute.snapshot(spec, exists)
+            return self.compute.snapshot(spec, known)
 
     @contextmanager
     def _watch(self) -> Iterator[None]:
