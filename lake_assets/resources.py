@@ -12,6 +12,7 @@ from dagster_pyspark import LazyPySparkResource
 from pydantic import PrivateAttr
 
 from resources.aws import AwsSettings
+from resources.compute.emr_settings import EmrSettings
 from resources.compute.local import local_spark_config
 from resources.compute.placement_settings import PlacementSettings
 from resources.lake import Lake
@@ -50,6 +51,24 @@ class PlacementConfig(dg.Config):
     max_minutes: float | None
 
 
+class EmrConfig(dg.Config):
+    """Clusters of EMR on EC2. The fields are those of `EmrSettings`."""
+
+    service_role: str
+    instance_profile: str
+    release: str
+    instance_types: list[str]
+    core_instances: int
+    spot: bool
+    subnets: list[str]
+    step_role: str
+    log_uri: str
+    applications: list[str]
+    keep_minutes: int
+    step_concurrency: int
+    cluster_file: str
+
+
 class LakeResource(dg.ConfigurableResource[Lake]):
     """The lake: its storage, catalog and database. The fields are those of `Settings`."""
 
@@ -67,6 +86,7 @@ class LakeResource(dg.ConfigurableResource[Lake]):
     glue: GlueConfig
     aws: AwsConfig
     placement: PlacementConfig
+    emr: EmrConfig
     _lake: Lake | None = PrivateAttr(default=None)
 
     @property
@@ -77,6 +97,7 @@ class LakeResource(dg.ConfigurableResource[Lake]):
             fields["glue"] = GlueSettings(**self.glue.model_dump())
             fields["aws"] = AwsSettings(**self.aws.model_dump())
             fields["placement"] = PlacementSettings(**self.placement.model_dump())
+            fields["emr"] = EmrSettings(**self.emr.model_dump())
             self._lake = Lake(Settings(**fields))
         return self._lake
 

@@ -15,6 +15,7 @@ from typing import Literal, cast
 from urllib.parse import urlsplit
 
 from resources.aws import AwsSettings
+from resources.compute.emr_settings import EmrSettings, emr_settings
 from resources.compute.placement_settings import PlacementSettings, placement_settings
 from resources.environment import is_true, matching, optional, whole_number
 from resources.errors import SettingsError
@@ -36,6 +37,7 @@ _ENDPOINTS = {
     "secretsmanager": "LAKE_SECRETS_MANAGER_ENDPOINT",
     "sts": "LAKE_STS_ENDPOINT",
     "athena": "LAKE_ATHENA_ENDPOINT",
+    "emr": "LAKE_EMR_ENDPOINT",
     "sns": "LAKE_SNS_ENDPOINT",
     "sqs": "LAKE_SQS_ENDPOINT",
 }
@@ -45,6 +47,7 @@ _BOTO3_ENDPOINTS = {
     "secretsmanager": "AWS_ENDPOINT_URL_SECRETS_MANAGER",
     "sts": "AWS_ENDPOINT_URL_STS",
     "athena": "AWS_ENDPOINT_URL_ATHENA",
+    "emr": "AWS_ENDPOINT_URL_EMR",
     "sns": "AWS_ENDPOINT_URL_SNS",
     "sqs": "AWS_ENDPOINT_URL_SQS",
 }
@@ -88,6 +91,7 @@ class Settings:
     glue: GlueSettings = field(default_factory=GlueSettings)
     aws: AwsSettings = field(default_factory=AwsSettings)
     placement: PlacementSettings = field(default_factory=PlacementSettings)
+    emr: EmrSettings = field(default_factory=EmrSettings)
 
     @property
     def is_on_s3(self) -> bool:
@@ -127,6 +131,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         ),
         aws=_aws(env),
         placement=placement_settings(env),
+        emr=emr_settings(env),
     )
 
 

@@ -1,0 +1,266 @@
+"""EMR on EC2 as an engine: a job is a step, of a cluster of its own or of one that many share.
+
+Nothing here waits for a job or decides what its states mean for a run: that is `remote.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from resources.aws import AwsSettings, aws_client
+from resources.compute.emr_errors import asking
+from resources.compute.emr_log import EmrLog
+from resources.compute.emr_requests import (
+    cluster,
+    lake_name,
+    own_name,
+    step,
+    tags_of_shared,
+    warm_name,
+)
+from resources.compute.emr_settings import EmrSettings
+from resources.compute.emr_usage import instance_usage
+from resources.compute.engine import JobRequest, JobState, Phase, Submitted, Usage
+from resources.errors import EngineUnavailable
+
+if TYPE_CHECKING:
+    from types_boto3_emr import EMRClient
+    from types_boto3_emr.type_defs import ClusterSummaryTypeDef
+
+#: Clusters that were made longer ago than this hold no job that anybody waits for.
+_LOOK_BACK = timedelta(days=8)
+_ALIVE = frozenset({"STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"})
+_ENDED = frozenset({"TERMINATED", "TERMINATED_WITH_ERRORS"})
+_PHASES = {
+    "PENDING": Phase.WAITING,
+    "CANCEL_PENDING": Phase.RUNNING,
+    "RUNNING": Phase.RUNNING,
+    "COMPLETED": Phase.SUCCEEDED,
+    "CANCELLED": Phase.CANCELLED,
+    "FAILED": Phase.FAILED,
+    "INTERRUPTED": Phase.FAILED,
+}
+
+
+class _Place(NamedTuple):
+    """A step of a cluster: a job's id is both with a slash."""
+
+    cluster: str
+    step: str
+
+
+def _place(job: Submitted) -> _Place:
+    return _Place(*job.id.split("/"))
+
+
+class EmrEngine:
+    """Steps on clusters of EMR. Making one opens nothing."""
+
+    name = "emr"
+
+    def __init__(self, settings: EmrSettings, root: str, aws: AwsSettings) -> None:
+        self._settings = settings
+        self._root = root
+        self._aws = aws
+        self._made: EMRClient | None = None
+
+    def find(self, key: str) -> Submitted | None:
+        """The step whose name ends with the key, on whichever cluster of this lake."""
+        own = own_name(self._root, key)
+        for each in self._clusters():
+            if each["Name"] == own or "shared " in each["Name"]:
+                for found, name in self._steps(each["Id"]):
+                    if name.endswith(f" {key}"):
+                        return self._submitted(_Place(each["Id"], found))
+        return None
+
+    def submit(self, request: JobRequest) -> Submitted:
+        """Start the step, and a cluster where it needs one."""
+        found = self.find(request.key)
+        if found is not None:
+            return found
+        return self._on_shared(request) if self._settings.keep_minutes else self._on_own(request)
+
+    def state(self, job: Submitted) -> JobState:
+        """The step's state. Of a cluster that ended before it, its reason is the step's."""
+        place = _place(job)
+        found = self._step_state(place)
+        if found.phase.is_final:
+            return found
+        ended = self._cluster_end(place)
+        if ended is None:
+            return found
+        # The step may have ended between the two looks.
+        again = self._step_state(place)
+        return again if again.phase.is_final else JobState(Phase.FAILED, ended)
+
+    def cancel(self, job: Submitted) -> None:
+        """End the step, or the cluster where it is the job's own."""
+        place = _place(job)
+        if self._is_own(place):
+            self._terminate(place.cluster)
+            return
+        with self._asking("cancel a step", "CancelSteps"):
+            answer = self._client.cancel_steps(
+                ClusterId=place.cluster,
+                StepIds=[place.step],
+                StepCancellationOption="TERMINATE_PROCESS",
+            )
+        refused = [each for each in answer["CancelStepsInfoList"] if each.get("Status") == "FAILED"]
+        if refused and not self._step_state(place).phase.is_final:
+            raise EngineUnavailable(
+                f"EMR did not cancel step {place.step} of {place.cluster}: "
+                f"{refused[0].get('Reason', 'no reason given')}"
+            )
+
+    def log(self, job: Submitted, lines: int) -> list[str]:
+        """The last lines of the driver's log, then of the step's, if EMR has uploaded them yet."""
+        place = _place(job)
+        with self._asking("describe a cluster", "DescribeCluster"):
+            found = self._client.describe_cluster(ClusterId=place.cluster)["Cluster"]
+        if "LogUri" not in found:
+            return []
+        return EmrLog(self._aws, found["LogUri"], place.cluster).tail(place.step, lines)
+
+    def usage(self, job: Submitted) -> Usage | None:
+        """The hours of its cluster's instances; of a shared one, while the step ran."""
+        place = _place(job)
+        with self._asking("list instances", "ListInstances"):
+            pages = self._client.get_paginator("list_instances").paginate(ClusterId=place.cluster)
+            instances = [each for page in pages for each in page["Instances"]]
+        with self._asking("describe a step", "DescribeStep"):
+            found = self._client.describe_step(ClusterId=place.cluster, StepId=place.step)["Step"]
+        timeline = {} if self._is_own(place) else found["Status"].get("Timeline", {})
+        return instance_usage(
+            instances,
+            timeline.get("StartDateTime"),
+            timeline.get("EndDateTime"),
+            datetime.now(UTC),
+        )
+
+    def close(self, job: Submitted) -> None:
+        """End the cluster that was the job's own; a shared one ends once it has been idle."""
+        place = _place(job)
+        if self._is_own(place):
+            self._terminate(place.cluster)
+
+    @property
+    def _client(self) -> EMRClient:
+        if self._made is None:
+            self._made = aws_client(self._aws, "emr")
+        return self._made
+
+    @contextmanager
+    def _asking(self, verb: str, action: str, resource: str = "*") -> Iterator[None]:
+        try:
+            with asking(self._aws, verb, action, resource):
+                yield
+        except EngineUnavailable:
+            # Credentials that have expired are looked for again by a new client only.
+            self._made = None
+            raise
+
+    def _on_own(self, request: JobRequest) -> Submitted:
+        name = own_name(self._root, request.key)
+        asked = cluster(self._settings, self._root, name, request.tags)
+        asked["Steps"] = [step(request, is_only_one=True)]
+        with self._asking("start a cluster", "RunJobFlow"):
+            made = self._client.run_job_flow(**asked)
+        for found, _ in self._steps(made["JobFlowId"]):
+            return self._submitted(_Place(made["JobFlowId"], found))
+        raise EngineUnavailable(f"EMR does not list the step of {made['JobFlowId']} yet")
+
+    def _on_shared(self, request: JobRequest) -> Submitted:
+        place = self._oldest_shared() or self._new_shared(request)
+        with self._asking("add a step", "AddJobFlowSteps", f"cluster/{place}"):
+            added = self._client.add_job_flow_steps(
+                JobFlowId=place,
+                Steps=[step(request, is_only_one=False)],
+                **(
+                    {"ExecutionRoleArn": self._settings.step_role}
+                    if self._settings.step_role
+                    else {}
+                ),
+            )
+        return self._submitted(_Place(place, added["StepIds"][0]))
+
+    def _new_shared(self, request: JobRequest) -> str:
+        """A new cluster, unless another run made one at the same time: then the older one."""
+        name = warm_name(self._root, self._settings)
+        asked = cluster(self._settings, self._root, name, tags_of_shared(request.tags))
+        with self._asking("start a cluster", "RunJobFlow"):
+            made = self._client.run_job_flow(**asked)["JobFlowId"]
+        oldest = self._oldest_shared() or made
+        if oldest != made:
+            self._terminate(made)
+        return oldest
+
+    def _oldest_shared(self) -> str | None:
+        name = warm_name(self._root, self._settings)
+        alive = [
+            (each["Status"]["Timeline"]["CreationDateTime"], each["Id"])
+            for each in self._clusters()
+            if each["Name"] == name and each["Status"]["State"] in _ALIVE
+        ]
+        return min(alive)[1] if alive else None
+
+    def _clusters(self) -> Iterator[ClusterSummaryTypeDef]:
+        """Those of this lake, ended ones too."""
+        start = lake_name(self._root)
+        with self._asking("list clusters", "ListClusters"):
+            pages = self._client.get_paginator("list_clusters").paginate(
+                CreatedAfter=datetime.now(UTC) - _LOOK_BACK
+            )
+            for page in pages:
+                yield from (each for each in page["Clusters"] if each["Name"].startswith(start))
+
+    def _steps(self, place: str) -> Iterator[tuple[str, str]]:
+        with self._asking("list steps", "ListSteps"):
+            for page in self._client.get_paginator("list_steps").paginate(ClusterId=place):
+                yield from ((each["Id"], each["Name"]) for each in page["Steps"])
+
+    def _step_state(self, place: _Place) -> JobState:
+        with self._asking("describe a step", "DescribeStep"):
+            found = self._client.describe_step(ClusterId=place.cluster, StepId=place.step)["Step"]
+        status = found["Status"]
+        failure = status.get("FailureDetails", {})
+        said = [
+            status.get("StateChangeReason", {}).get("Message", ""),
+            failure.get("Reason", ""),
+            failure.get("Message", ""),
+            failure.get("LogFile", ""),
+        ]
+        return JobState(_PHASES[status["State"]], "; ".join(filter(None, [status["State"], *said])))
+
+    def _cluster_end(self, place: _Place) -> str | None:
+        """Why the cluster ended, or None while it has not."""
+        with self._asking("describe a cluster", "DescribeCluster"):
+            found = self._client.describe_cluster(ClusterId=place.cluster)["Cluster"]
+        status = found["Status"]
+        if status["State"] not in _ENDED:
+            return None
+        reason = status.get("StateChangeReason", {})
+        details = [each.get("ErrorMessage", "") for each in status.get("ErrorDetails", [])]
+        said: list[str] = [reason.get("Code", ""), reason.get("Message", ""), *details]
+        return f"the cluster {status['State']}: {'; '.join(filter(None, said))}"
+
+    def _is_own(self, place: _Place) -> bool:
+        """Whether the cluster was made for this job alone, whatever the settings say by now."""
+        with self._asking("describe a cluster", "DescribeCluster"):
+            found = self._client.describe_cluster(ClusterId=place.cluster)["Cluster"]
+        return "shared " not in found["Name"]
+
+    def _terminate(self, place: str) -> None:
+        with self._asking("end a cluster", "TerminateJobFlows", f"cluster/{place}"):
+            self._client.terminate_job_flows(JobFlowIds=[place])
+
+    def _submitted(self, place: _Place) -> Submitted:
+        region = self._client.meta.region_name
+        url = (
+            f"https://{region}.console.aws.amazon.com/emr/home?region={region}"
+            f"#/clusterDetails/{place.cluster}"
+        )
+        return Submitted(self.name, f"{place.cluster}/{place.step}", url)

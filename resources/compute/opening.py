@@ -1,0 +1,57 @@
+"""The engine that a name stands for, as the settings configure it."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+
+from resources.compute.emr import EmrEngine
+from resources.compute.engine import Engine
+from resources.compute.job_run import Terms
+from resources.compute.remote import RemoteCompute
+from resources.compute.remote_config import remote_spark_config
+from resources.errors import SettingsError
+from resources.s3 import S3Storage
+from resources.settings import Settings
+from resources.storage import Storage, is_on_s3
+
+_PLAIN = re.compile(r"[\w/.:=+@-]+", re.ASCII)
+
+
+def open_engine(settings: Settings, name: str) -> Engine:
+    """Make the engine; raises `SettingsError` for one that is not configured, or that there is not."""
+    if name not in _ENGINES:
+        known = ", ".join(sorted(_ENGINES))
+        raise SettingsError(f"Expected the name of an engine ({known}), found {name!r}.")
+    return _ENGINES[name](settings)
+
+
+def _emr(settings: Settings) -> Engine:
+    if not settings.emr.is_configured:
+        raise SettingsError(
+            "LAKE_EMR_SERVICE_ROLE and LAKE_EMR_INSTANCE_PROFILE: expected the roles of a cluster, "
+            "found none. docs/compute.md says how to make them."
+        )
+    return EmrEngine(settings.emr, settings.root, settings.aws)
+
+
+_ENGINES: dict[str, Callable[[Settings], Engine]] = {"emr": _emr}
+
+
+def remote_compute(
+    settings: Settings, storage: Storage, name: str, run: str, log: logging.Logger
+) -> RemoteCompute:
+    """Jobs on an engine, for a run; raises `SettingsError` for a lake that no engine can reach."""
+    engine = open_engine(settings, name)
+    if not isinstance(storage, S3Storage) or not is_on_s3(settings.raw_root):
+        raise SettingsError(
+            f"LAKE_ROOT and LAKE_RAW_ROOT: expected addresses on S3 for {name}, which sees nothing "
+            f"of this machine, found {settings.root!r} and {settings.raw_root!r}"
+        )
+    if not _PLAIN.fullmatch(settings.root):
+        raise SettingsError(
+            "LAKE_ROOT: expected letters, digits and /_.:=+@- only, which is what spark-submit takes "
+            f"for the address of a program, found {settings.root!r}"
+        )
+    return RemoteCompute(engine, storage, run, Terms(remote_spark_config(settings)), log)
