@@ -35,7 +35,7 @@ def aws_settings(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> AwsSettings:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    services = ("athena", "glue", "s3", "secretsmanager", "sns", "sqs", "sts")
+    services = ("athena", "emr", "glue", "s3", "secretsmanager", "sns", "sqs", "sts")
     return AwsSettings(region="us-east-1", endpoints=dict.fromkeys(services, moto_url))
 
 
