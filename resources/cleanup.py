@@ -22,6 +22,7 @@ from resources.attempts import (
     quarantine_directory,
 )
 from resources.catalog.base import Catalog
+from resources.compute.job_records import JOBS
 from resources.doctor.base import PROBES
 from resources.errors import SettingsError, StorageError
 from resources.lake_storage import is_address
@@ -31,7 +32,7 @@ from resources.storage import ObjectInfo, Storage
 #: Objects removed while publishers wait; a thousand take some tens of milliseconds.
 _BATCH = 1000
 #: Where this project writes; raw objects are not ours, and "." is the catalog's draft.
-WRITTEN = ("refined/", "quarantine/", "reference/", "code/", PROBES, ".")
+WRITTEN = ("refined/", "quarantine/", "reference/", "code/", f"{JOBS}/", PROBES, ".")
 _MANIFEST = TypeAdapter(ReferenceVersion)
 
 
@@ -83,7 +84,12 @@ def cleanup(
     references = list(
         _stale_references(storage, _used_versions(catalog, keep_previous, cutoff), cutoff)
     )
-    probes = [info for info in storage.list(PROBES) if info.modified < cutoff]
+    spent = [
+        info
+        for area in (PROBES, f"{JOBS}/")
+        for info in storage.list(area)
+        if info.modified < cutoff
+    ]
     unfinished = [
         info for area in WRITTEN for info in storage.unfinished(area) if info.modified < cutoff
     ]
@@ -98,10 +104,10 @@ def cleanup(
                     storage.delete(info.key for info in gone)
             removed += gone
     if not dry_run:
-        storage.delete(info.key for info in [*references, *probes])
+        storage.delete(info.key for info in [*references, *spent])
         storage.discard(unfinished)
     return CleanupReport(
-        dry_run, tuple(_by_directory([*removed, *references, *probes, *unfinished]))
+        dry_run, tuple(_by_directory([*removed, *references, *spent, *unfinished]))
     )
 
 

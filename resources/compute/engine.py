@@ -39,6 +39,7 @@ class JobRequest:
 
     `key` is 32 hexadecimal digits, the same whenever the same attempt is asked for; `name` is for
     people. `entry_point`, `code` (a zip for Spark's `--py-files`) and `jars` are addresses on S3.
+    `enlarged` is how often memory was doubled, in `spark_config`, after tries that had too little.
     """
 
     key: str
@@ -50,6 +51,7 @@ class JobRequest:
     spark_config: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     timeout_seconds: int = 6 * 3600
+    enlarged: int = 0
 
 
 @dataclass(frozen=True)

@@ -94,9 +94,18 @@ class JobRecords:
         self._storage.write(f"{folder}/record.json", data, if_absent=True)
         return record
 
-    def end(self, record: JobRecord, why: str) -> None:
-        """Nobody waits for the job any more: it ends itself, and the next try begins another."""
-        self._storage.write(record.ended_key, why.encode())
+    def end(self, record: JobRecord, lacking: str = "") -> None:
+        """Nobody waits for the job any more: it ends itself, and the next try begins another.
+
+        `lacking` is what it failed for want of, such as `memory`.
+        """
+        self._storage.write(record.ended_key, lacking.encode())
+
+    def lacked(self) -> list[str]:
+        """What earlier jobs of the run failed for want of."""
+        keys = [info.key for info in self._storage.list(f"{self._folder}/") if info.size]
+        ended = [key for key in keys if key.endswith("/ended")]
+        return [self._storage.read(key).decode() for key in ended]
 
     def specification(self, record: JobRecord) -> JobSpec:
         """What the job was begun with."""

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from resources.compute.diagnosis import MOST_DOUBLINGS, Diagnosis, explain
 from resources.compute.engine import Engine, JobRequest, JobState, Phase, Submitted, Usage
 from resources.compute.figures import JobFigures
 from resources.compute.job_records import JobRecord
+from resources.compute.known_failure import Larger
 from resources.compute.messages import Messages
 from resources.compute.pace import Pace
 from resources.errors import EngineError, EngineUnavailable
@@ -56,6 +58,8 @@ class JobRun:
         self._job: Submitted | None = None
         self._state = JobState(Phase.WAITING)
         self._ran_at: datetime | None = None
+        #: What the job failed for want of, once it has.
+        self.lacking: Larger | None = None
 
     def follow(self) -> JobFigures:
         """Return when the job has succeeded; raises `EngineError` or a kind of it otherwise."""
@@ -70,14 +74,24 @@ class JobRun:
         return self._figures(self._job)
 
     def failed(self, why: str) -> EngineError:
-        """An error with all that is known: the job's own words, its log's end, where to look."""
+        """An error with all that is known: the job's own words, what they mean, its log's end."""
         failure = self._messages.failure
         said = f" It said: {failure.kind}: {failure.words}" if failure else ""
-        url = f" See {self._job.url}" if self._job and self._job.url else ""
         tail = self._log_tail()
+        found = explain([*tail, *said.splitlines()], why)
+        meaning = f" {found.cause}. {found.remedy}." if found else ""
+        url = f" See {self._job.url}" if self._job and self._job.url else ""
         shown = "\n".join(["", "The end of its log:", *tail]) if tail else " It left no log."
-        words = f"{self._request.name} on {self._engine.name}: {why}.{said}{url}{shown}"
-        return EngineUnavailable(words) if failure and failure.retryable else EngineError(words)
+        words = f"{self._request.name} on {self._engine.name}: {why}.{said}{meaning}{url}{shown}"
+        self.lacking = found.larger if found else None
+        can_retry = self._can_retry(found) or bool(failure and failure.retryable)
+        return EngineUnavailable(words) if can_retry else EngineError(words)
+
+    def _can_retry(self, found: Diagnosis | None) -> bool:
+        """Whether another try can succeed, with what it gets more of than this one had."""
+        if found is None or found.larger is None:
+            return found is not None and found.retryable
+        return found.larger == "memory" and self._request.enlarged < MOST_DOUBLINGS
 
     def is_lost(self) -> bool:
         """Whether the job of an earlier try has failed or was ended, so that another must be begun."""

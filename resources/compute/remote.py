@@ -11,15 +11,17 @@ import logging
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dagster_pipes import PipesContextData, encode_param
 
 from resources.compute.bundle import Bundle, make_bundle, require_shipped, ship
+from resources.compute.diagnosis import enlarged
 from resources.compute.engine import JOB_TAG, LAKE_TAG, Engine, JobRequest
 from resources.compute.figures import JobFigures
 from resources.compute.job_records import JobRecord, JobRecords, ended_key, inputs_of
 from resources.compute.job_run import JobRun, Terms
+from resources.compute.known_failure import Larger
 from resources.compute.messages import Messages
 from resources.errors import AlreadyThere, EngineError
 from resources.s3 import S3Storage
@@ -98,12 +100,12 @@ class RemoteCompute:
         records = JobRecords(self._storage, self._run, asset, partitions)
         record = self._record(records, work)
         messages = Messages(self._storage, record.messages, self._log)
-        run = self._job_run(record, work, messages)
+        run = self._job_run(record, work, messages, records.lacked())
         with ExitStack() as last:
             # Last one first. A job sees by its record that it has ended even where the engine's own
             # way to end it does not reach it.
             last.callback(run.release)
-            last.callback(records.end, record, "its run has read the result, or has ended")
+            last.callback(lambda: records.end(record, run.lacking or ""))
             self.figures = run.follow()
             try:
                 yield Done(records.specification(record), messages.payloads)
@@ -120,7 +122,7 @@ class RemoteCompute:
             if is_wanted and not run.is_lost():
                 self._log.info("an earlier try of this run has begun this job: taking it on")
                 return found
-            records.end(found, "another job takes its place")
+            records.end(found)
             run.release()
         folder = records.next_folder()
         stop = self._storage.target_uri(ended_key(folder))
@@ -129,8 +131,13 @@ class RemoteCompute:
         except AlreadyThere:
             return self._record(records, work)
 
-    def _job_run(self, record: JobRecord, work: _Work, messages: Messages) -> JobRun:
+    def _job_run(
+        self, record: JobRecord, work: _Work, messages: Messages, lacked: Sequence[str] = ()
+    ) -> JobRun:
         request = self._request(record, work)
+        larger: list[Larger] = ["memory" for each in lacked if each == "memory"]
+        config = enlarged(dict(request.spark_config), larger)
+        request = replace(request, spark_config=config, enlarged=len(larger))
         return JobRun(self._engine, record, request, messages, self._terms, self._log)
 
     def _request(self, record: JobRecord, work: _Work) -> JobRequest:

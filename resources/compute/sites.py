@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 
+from resources.compute.emr_site import emr_site
 from resources.compute.engine import Usage
 from resources.compute.estimate import Site
 from resources.settings import Settings
@@ -17,7 +18,7 @@ _CORES = re.compile(r"local\[(\d+)\]")
 
 def sites(settings: Settings) -> tuple[Site, ...]:
     """Every engine that can be used, Spark in process first."""
-    return (_local(settings),)
+    return tuple(each for each in (_local(settings), emr_site(settings.emr)) if each is not None)
 
 
 def _local(settings: Settings) -> Site:

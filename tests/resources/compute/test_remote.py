@@ -198,6 +198,58 @@ def test_a_run_that_is_over_begins_anew_when_it_is_executed_again(emr: Emr) -> N
     assert emr.compute().refine(refine_of(attempt="a-2")).attempt == "a-2"
 
 
+def test_a_job_without_memory_is_tried_again_with_more_until_that_is_too_much(emr: Emr) -> None:
+    def starved(_: JobSpec, tell: Telling, __: threading.Event) -> int:
+        raise MemoryError("java.lang.OutOfMemoryError: Java heap space")
+
+    emr.program = starved
+    errors = []
+    for _ in range(3):
+        with pytest.raises(EngineError) as caught:
+            emr.compute().refine(refine_of())
+        errors.append(caught.value)
+
+    steps = [each.config["HadoopJarStep"]["Args"] for each in emr.server.steps]
+    assert [each.retryable for each in errors] == [True, True, False]
+    assert not any(each.startswith("spark.executor.memory") for each in steps[0])
+    assert "spark.executor.memory=8g" in steps[1]
+    assert "spark.executor.memory=16g" in steps[2]
+
+
+def test_what_changed_since_a_killed_try_is_refined_anew_and_the_old_job_ended(emr: Emr) -> None:
+    emr.program = until_killed
+    killed = emr.compute(terms=Terms(pace=Pace(sleep=lambda _: wait_for(lambda: False, 3600))))
+    thread = threading.Thread(target=killed.refine, args=(refine_of(),), daemon=True)
+    thread.start()
+    wait_for(lambda: [each.state for each in emr.server.steps] == ["RUNNING"])
+    emr.program = well
+
+    report = emr.compute().refine(refine_of(attempt="a-2", version="v2"))
+
+    assert report.attempt == "a-2"
+    wait_for(lambda: [each.state for each in emr.server.steps] == ["CANCELLED", "COMPLETED"])
+
+
+def test_a_try_takes_on_the_job_of_one_that_went_away(emr: Emr) -> None:
+    go = threading.Event()
+
+    def program(job: JobSpec, tell: Telling, killed: threading.Event) -> int:
+        go.wait(30)
+        return well(job, tell, killed)
+
+    emr.program = program
+    away = emr.compute(terms=Terms(pace=Pace(sleep=lambda _: wait_for(lambda: False, 3600))))
+    thread = threading.Thread(target=away.refine, args=(refine_of(),), daemon=True)
+    thread.start()
+    wait_for(lambda: bool(emr.server.steps))
+    go.set()
+
+    report = emr.compute().refine(refine_of(attempt="a-2"))
+
+    assert report.attempt == "a-1"
+    assert len(emr.server.steps) == 1
+
+
 # --- Nothing is left running ---
 
 
