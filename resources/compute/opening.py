@@ -12,7 +12,6 @@ from resources.compute.job_run import Terms
 from resources.compute.remote import RemoteCompute
 from resources.compute.remote_config import remote_spark_config
 from resources.errors import SettingsError
-from resources.s3 import S3Storage
 from resources.settings import Settings
 from resources.storage import Storage, is_on_s3
 
@@ -44,7 +43,7 @@ def remote_compute(
 ) -> RemoteCompute:
     """Jobs on an engine, for a run; raises `SettingsError` for a lake that no engine can reach."""
     engine = open_engine(settings, name)
-    if not isinstance(storage, S3Storage) or not is_on_s3(settings.raw_root):
+    if not is_on_s3(settings.root) or not is_on_s3(settings.raw_root):
         raise SettingsError(
             f"LAKE_ROOT and LAKE_RAW_ROOT: expected addresses on S3 for {name}, which sees nothing "
             f"of this machine, found {settings.root!r} and {settings.raw_root!r}"

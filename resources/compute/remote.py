@@ -24,7 +24,7 @@ from resources.compute.job_run import JobRun, Terms
 from resources.compute.known_failure import Larger
 from resources.compute.messages import Messages
 from resources.errors import AlreadyThere, EngineError
-from resources.s3 import S3Storage
+from resources.storage import Storage
 from spark.errors import ReportIncomplete
 from spark.job_spec import JobSpec, SnapshotJob
 from spark.refining import RefineReport
@@ -63,7 +63,7 @@ class RemoteCompute:
     """
 
     def __init__(
-        self, engine: Engine, storage: S3Storage, run: str, terms: Terms, log: logging.Logger
+        self, engine: Engine, storage: Storage, run: str, terms: Terms, log: logging.Logger
     ) -> None:
         self.figures: JobFigures | None = None
         self._engine = engine
