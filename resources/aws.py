@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from types_boto3_emr import EMRClient
     from types_boto3_emr_serverless import EMRServerlessClient
     from types_boto3_glue import GlueClient
+    from types_boto3_logs import CloudWatchLogsClient
     from types_boto3_rds import RDSClient
     from types_boto3_s3 import S3Client
     from types_boto3_secretsmanager import SecretsManagerClient
@@ -38,7 +39,17 @@ if TYPE_CHECKING:
     from types_boto3_sts import STSClient
 
 Service = Literal[
-    "athena", "emr", "emr-serverless", "glue", "rds", "s3", "secretsmanager", "sns", "sqs", "sts"
+    "athena",
+    "emr",
+    "emr-serverless",
+    "glue",
+    "logs",
+    "rds",
+    "s3",
+    "secretsmanager",
+    "sns",
+    "sqs",
+    "sts",
 ]
 
 #: How an assumed role's sessions are called in CloudTrail.
@@ -86,7 +97,11 @@ def aws_client(
     settings: AwsSettings, service: Literal["emr-serverless"]
 ) -> EMRServerlessClient: ...
 @overload
-def aws_client(settings: AwsSettings, service: Literal["glue"]) -> GlueClient: ...
+def aws_client(
+    settings: AwsSettings, service: Literal["glue"], *, attempts: int = _ATTEMPTS
+) -> GlueClient: ...
+@overload
+def aws_client(settings: AwsSettings, service: Literal["logs"]) -> CloudWatchLogsClient: ...
 @overload
 def aws_client(settings: AwsSettings, service: Literal["rds"]) -> RDSClient: ...
 @overload
@@ -101,16 +116,17 @@ def aws_client(settings: AwsSettings, service: Literal["sns"]) -> SNSClient: ...
 def aws_client(settings: AwsSettings, service: Literal["sqs"]) -> SQSClient: ...
 @overload
 def aws_client(settings: AwsSettings, service: Literal["sts"]) -> STSClient: ...
-def aws_client(settings: AwsSettings, service: Service) -> BaseClient:
+def aws_client(settings: AwsSettings, service: Service, *, attempts: int = _ATTEMPTS) -> BaseClient:
     """A client with adaptive retries and timeouts; it may be shared between threads.
 
-    Raises `SettingsError` for a service that needs a region when none is known.
+    `attempts` is 1 for a call that must not be sent twice. Raises `SettingsError` for a service
+    that needs a region when none is known.
     """
     try:
         return aws_session(settings).client(
             service,
             endpoint_url=settings.endpoints.get(service),
-            config=_config(settings, service),
+            config=_config(settings, service, attempts),
         )
     except NoRegionError as error:
         raise SettingsError(
@@ -144,11 +160,11 @@ def _core_session(settings: AwsSettings) -> botocore.session.Session:
     return core
 
 
-def _config(settings: AwsSettings, service: str) -> Config:
+def _config(settings: AwsSettings, service: str, attempts: int = _ATTEMPTS) -> Config:
     """Buckets go into the path where an endpoint is set: its host has no name for each bucket."""
     is_path_style = service == "s3" and "s3" in settings.endpoints
     return Config(
-        retries={"mode": _RETRIES, "total_max_attempts": _ATTEMPTS},
+        retries={"mode": _RETRIES, "total_max_attempts": attempts},
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
         max_pool_connections=32,

@@ -70,6 +70,11 @@ def is_transient(code: str) -> bool:
     return code in _TRANSIENT
 
 
+def is_expired(error: ClientError) -> bool:
+    """Whether the credentials of the client have expired; a new client may find fresh ones."""
+    return error.response.get("Error", {}).get("Code", "") in _EXPIRED
+
+
 def _answered(error: ClientError, action: str, resource: str) -> Refusal:
     code = str(error.response.get("Error", {}).get("Code", ""))
     said = str(error.response.get("Error", {}).get("Message", "")) or code

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from resources.errors import SettingsError
 
@@ -39,6 +39,14 @@ def optional(env: Mapping[str, str], name: str, pattern: re.Pattern[str], exampl
     text = env.get(name, "").strip()
     if text and not pattern.fullmatch(text):
         raise SettingsError(f"{name}: expected something like {example!r}, found {text!r}")
+    return text
+
+
+def one_of(env: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:
+    """One of the words, the first of them by default."""
+    text = env.get(name, "").strip() or allowed[0]
+    if text not in allowed:
+        raise SettingsError(f"{name}: expected one of {', '.join(allowed)}, found {text!r}")
     return text
 
 

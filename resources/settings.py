@@ -17,6 +17,11 @@ from urllib.parse import urlsplit
 from resources.aws import AwsSettings
 from resources.compute.emr_settings import EmrSettings, emr_settings
 from resources.compute.placement_settings import PlacementSettings, placement_settings
+from resources.compute.emr_serverless_settings import (
+    EmrServerlessSettings,
+    emr_serverless_settings,
+)
+from resources.compute.glue_job_settings import GlueJobSettings, glue_job_settings
 from resources.environment import is_true, matching, optional, whole_number
 from resources.errors import SettingsError
 from resources.mysql_settings import database_settings
@@ -40,6 +45,8 @@ _ENDPOINTS = {
     "emr": "LAKE_EMR_ENDPOINT",
     "sns": "LAKE_SNS_ENDPOINT",
     "sqs": "LAKE_SQS_ENDPOINT",
+    "emr-serverless": "LAKE_EMR_SERVERLESS_ENDPOINT",
+    "logs": "LAKE_LOGS_ENDPOINT",
 }
 _BOTO3_ENDPOINTS = {
     "s3": "AWS_ENDPOINT_URL_S3",
@@ -50,6 +57,8 @@ _BOTO3_ENDPOINTS = {
     "emr": "AWS_ENDPOINT_URL_EMR",
     "sns": "AWS_ENDPOINT_URL_SNS",
     "sqs": "AWS_ENDPOINT_URL_SQS",
+    "emr-serverless": "AWS_ENDPOINT_URL_EMR_SERVERLESS",
+    "logs": "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
 }
 
 
@@ -92,6 +101,8 @@ class Settings:
     aws: AwsSettings = field(default_factory=AwsSettings)
     placement: PlacementSettings = field(default_factory=PlacementSettings)
     emr: EmrSettings = field(default_factory=EmrSettings)
+    emr_serverless: EmrServerlessSettings = field(default_factory=EmrServerlessSettings)
+    glue_job: GlueJobSettings = field(default_factory=GlueJobSettings)
 
     @property
     def is_on_s3(self) -> bool:
@@ -132,6 +143,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         aws=_aws(env),
         placement=placement_settings(env),
         emr=emr_settings(env),
+        emr_serverless=emr_serverless_settings(env),
+        glue_job=glue_job_settings(env),
     )
 
 
