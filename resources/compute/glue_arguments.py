@@ -10,13 +10,15 @@ from resources.errors import EngineError
 
 #: The argument by which a run is found again: Glue has no token for that, and no tags for runs.
 JOB_ARGUMENT = "--lake-assets-job"
+#: The argument that says whose it is: what a tag says elsewhere.
+RUN_ARGUMENT, _RUN_TAG = "--lake-assets-run", "lake-assets:run"
 #: What Glue takes in all (AWS Glue quotas: arguments of a job, 260 KB).
 LONGEST_BYTES = 260 * 1024
 #: Special parameters of Glue, which it does not leave to a script.
 _OF_GLUE = re.compile(
     r"--(JOB_NAME|JOB_ID|JOB_RUN_ID|TempDir|conf|scriptLocation|mode|debug|class|job-.*|enable-.*"
     r"|extra-.*|additional-python-modules|user-jars-first|continuous-log-.*|custom-logGroup-prefix"
-    r"|lake-assets-job)"
+    r"|lake-assets-(job|run))"
 )
 
 
@@ -30,6 +32,7 @@ def run_arguments(request: JobRequest, *, autoscaling: bool) -> dict[str, str]:
         "--job-bookmark-option": "job-bookmark-disable",
         "--enable-auto-scaling": "true" if autoscaling else "",
         JOB_ARGUMENT: request.key,
+        RUN_ARGUMENT: request.tags.get(_RUN_TAG, ""),
         **_pairs(request.arguments),
     }
     arguments = {name: value for name, value in arguments.items() if value}
