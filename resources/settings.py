@@ -15,13 +15,13 @@ from typing import Literal, cast
 from urllib.parse import urlsplit
 
 from resources.aws import AwsSettings
-from resources.compute.emr_settings import EmrSettings, emr_settings
-from resources.compute.placement_settings import PlacementSettings, placement_settings
 from resources.compute.emr_serverless_settings import (
     EmrServerlessSettings,
     emr_serverless_settings,
 )
+from resources.compute.emr_settings import EmrSettings, emr_settings
 from resources.compute.glue_job_settings import GlueJobSettings, glue_job_settings
+from resources.compute.placement_settings import PlacementSettings, placement_settings
 from resources.environment import is_true, matching, optional, whole_number
 from resources.errors import SettingsError
 from resources.mysql_settings import database_settings

@@ -31,11 +31,10 @@ from resources.compute.engine import (
     Submitted,
     Usage,
 )
-from resources.compute.requests import require_plain, require_plain_root, tag_values
+from resources.compute.requests import tag_values
 from resources.compute.service import NotThere, Refused, Service
 from resources.compute.session_policy import session_policy
-from resources.errors import EngineError, ObjectMissing, SettingsError
-from resources.settings import Settings
+from resources.errors import EngineError, ObjectMissing
 from resources.storage import S3Storage
 
 if TYPE_CHECKING:
@@ -204,7 +203,6 @@ class EmrServerless:
         return {"s3MonitoringConfiguration": s3}
 
     def _require_possible(self, request: JobRequest) -> None:
-        require_plain(request, "EMR Serverless")
         spark = self._spark(request)
         long = [name for name, value in spark.items() if len(value) > _LONGEST_SETTING]
         if len(spark) > _MOST_SETTINGS or long:
@@ -228,17 +226,6 @@ class EmrServerless:
     def _folder(self, job: Submitted) -> str:
         application, run = _ids(job)
         return f"{self._logs}/applications/{application}/jobs/{run}"
-
-
-def emr_serverless_engine(settings: Settings) -> EmrServerless:
-    """The engine that the settings describe; raises `SettingsError` where they do not."""
-    if not settings.emr_serverless.role:
-        raise SettingsError(
-            "LAKE_EMR_SERVERLESS_ROLE: expected the ARN of the role that jobs run as, found none. "
-            "See docs/compute-serverless.md for its policy."
-        )
-    require_plain_root(settings.root, "EMR Serverless")
-    return EmrServerless(settings.aws, settings.emr_serverless, settings.root, settings.raw_root)
 
 
 def _tail(folder: S3Storage, key: str, lines: int) -> Iterator[str]:

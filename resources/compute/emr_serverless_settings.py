@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
+from resources.compute.runtimes import EMR_RELEASES, require_runtime
 from resources.environment import matching, one_of, optional, whole_number
 from resources.errors import SettingsError
 
@@ -39,6 +40,11 @@ class EmrServerlessSettings:
     executors: int = 4
     warm_executors: int = 0
 
+    @property
+    def is_configured(self) -> bool:
+        """Whether it is said as whom jobs run."""
+        return bool(self.role)
+
 
 def emr_serverless_settings(env: Mapping[str, str]) -> EmrServerlessSettings:
     """Read the settings; raises `SettingsError` naming the variable and what it takes."""
@@ -54,6 +60,7 @@ def emr_serverless_settings(env: Mapping[str, str]) -> EmrServerlessSettings:
         executors=whole_number(env, f"{_PREFIX}EXECUTORS", 4, at_least=1),
         warm_executors=whole_number(env, f"{_PREFIX}WARM_EXECUTORS", 0, at_least=0),
     )
+    require_runtime(f"{_PREFIX}RELEASE", found.release, EMR_RELEASES)
     if found.security_groups and not found.subnets:
         raise SettingsError(
             f"{_PREFIX}SUBNETS: expected the subnets that {_PREFIX}SECURITY_GROUPS is for, found none"

@@ -16,6 +16,8 @@ from typing import Protocol
 LAKE_TAG = "lake-assets:lake"
 #: The tag, or where a service has none the part of a name, that holds a job's key.
 JOB_TAG = "lake-assets:job"
+#: The tag that says which run a job is for.
+RUN_TAG = "lake-assets:run"
 
 
 class Phase(StrEnum):

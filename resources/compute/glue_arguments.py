@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from resources.compute.engine import JobRequest
+from resources.compute.engine import RUN_TAG, JobRequest
 from resources.errors import EngineError
 
 #: The argument by which a run is found again: Glue has no token for that, and no tags for runs.
 JOB_ARGUMENT = "--lake-assets-job"
 #: The argument that says whose it is: what a tag says elsewhere.
-RUN_ARGUMENT, _RUN_TAG = "--lake-assets-run", "lake-assets:run"
+RUN_ARGUMENT = "--lake-assets-run"
 #: What Glue takes in all (AWS Glue quotas: arguments of a job, 260 KB).
 LONGEST_BYTES = 260 * 1024
 #: Special parameters of Glue, which it does not leave to a script.
@@ -32,7 +32,7 @@ def run_arguments(request: JobRequest, *, autoscaling: bool) -> dict[str, str]:
         "--job-bookmark-option": "job-bookmark-disable",
         "--enable-auto-scaling": "true" if autoscaling else "",
         JOB_ARGUMENT: request.key,
-        RUN_ARGUMENT: request.tags.get(_RUN_TAG, ""),
+        RUN_ARGUMENT: request.tags.get(RUN_TAG, ""),
         **_pairs(request.arguments),
     }
     arguments = {name: value for name, value in arguments.items() if value}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from resources.compute.emr_serverless_settings import ROLE_ARN
+from resources.compute.runtimes import GLUE_RELEASES, require_runtime
 from resources.environment import matching, one_of, optional, whole_number
 
 #: Glue's DPU, of 4 vCPU and 16 GB, by type of worker; the R types have 32 GB each.
@@ -50,14 +51,21 @@ class GlueJobSettings:
     connection: str = ""
     concurrent_runs: int = 10
 
+    @property
+    def is_configured(self) -> bool:
+        """Whether it is said as whom jobs run."""
+        return bool(self.role)
+
 
 def glue_job_settings(env: Mapping[str, str]) -> GlueJobSettings:
     """Read the settings; raises `SettingsError` naming the variable and what it takes."""
     worker_type = one_of(env, f"{_PREFIX}WORKER_TYPE", tuple(DPU_BY_WORKER))
     execution = one_of(env, f"{_PREFIX}EXECUTION", ("STANDARD", "FLEX"))
+    version = matching(env, f"{_PREFIX}VERSION", "5.1", _VERSION)
+    require_runtime(f"{_PREFIX}VERSION", version, GLUE_RELEASES)
     return GlueJobSettings(
         role=optional(env, f"{_PREFIX}ROLE", ROLE_ARN, "arn:aws:iam::123456789012:role/lake-jobs"),
-        version=matching(env, f"{_PREFIX}VERSION", "5.1", _VERSION),
+        version=version,
         worker_type=cast("WorkerType", worker_type),
         workers=whole_number(env, f"{_PREFIX}WORKERS", 5, at_least=2),
         autoscaling=one_of(env, f"{_PREFIX}AUTOSCALING", ("true", "false")) == "true",

@@ -18,11 +18,9 @@ from resources.compute.glue_arguments import JOB_ARGUMENT, run_arguments
 from resources.compute.glue_job_definition import JobDefinition
 from resources.compute.glue_job_settings import DPU_BY_WORKER, GlueJobSettings
 from resources.compute.log_streams import LogStreams
-from resources.compute.requests import require_plain, require_plain_root
 from resources.compute.service import NotThere, Refused, Service
 from resources.compute.session_policy import session_policy
-from resources.errors import EngineError, EngineUnavailable, SettingsError
-from resources.settings import Settings
+from resources.errors import EngineError, EngineUnavailable
 
 if TYPE_CHECKING:
     from types_boto3_glue import GlueClient
@@ -104,7 +102,6 @@ class GlueJobs:
 
     def submit(self, request: JobRequest) -> Submitted:
         """Start the job, or find the one that an answer got lost of."""
-        require_plain(request, "Glue")
         run = self._run(request)
         if found := self.find(request.key):
             return found
@@ -194,17 +191,6 @@ class GlueJobs:
             f"{name}/{run}",
             f"https://console.aws.amazon.com/gluestudio/home?region={region}#/job/{name}/run/{run}",
         )
-
-
-def glue_jobs_engine(settings: Settings) -> GlueJobs:
-    """The engine that the settings describe; raises `SettingsError` where they do not."""
-    if not settings.glue_job.role:
-        raise SettingsError(
-            "LAKE_GLUE_JOB_ROLE: expected the ARN of the role that jobs run as, found none. See "
-            "docs/compute-glue.md for its policy."
-        )
-    require_plain_root(settings.root, "Glue")
-    return GlueJobs(settings.aws, settings.glue_job, settings.root, settings.raw_root)
 
 
 def _capacity(run: JobRunTypeDef) -> float:

@@ -7,7 +7,9 @@ import re
 from collections.abc import Callable
 
 from resources.compute.emr import EmrEngine
+from resources.compute.emr_serverless import EmrServerless
 from resources.compute.engine import Engine
+from resources.compute.glue_jobs import GlueJobs
 from resources.compute.job_run import Terms
 from resources.compute.remote import RemoteCompute
 from resources.compute.remote_config import remote_spark_config
@@ -35,7 +37,29 @@ def _emr(settings: Settings) -> Engine:
     return EmrEngine(settings.emr, settings.root, settings.aws)
 
 
-_ENGINES: dict[str, Callable[[Settings], Engine]] = {"emr": _emr}
+def _emr_serverless(settings: Settings) -> Engine:
+    if not settings.emr_serverless.is_configured:
+        raise SettingsError(
+            "LAKE_EMR_SERVERLESS_ROLE: expected the ARN of the role that jobs run as, found none. "
+            "docs/compute-serverless.md has its policy."
+        )
+    return EmrServerless(settings.aws, settings.emr_serverless, settings.root, settings.raw_root)
+
+
+def _glue(settings: Settings) -> Engine:
+    if not settings.glue_job.is_configured:
+        raise SettingsError(
+            "LAKE_GLUE_JOB_ROLE: expected the ARN of the role that jobs run as, found none. "
+            "docs/compute-glue.md has its policy."
+        )
+    return GlueJobs(settings.aws, settings.glue_job, settings.root, settings.raw_root)
+
+
+_ENGINES: dict[str, Callable[[Settings], Engine]] = {
+    "emr": _emr,
+    "emr-serverless": _emr_serverless,
+    "glue": _glue,
+}
 
 
 def remote_compute(

@@ -16,8 +16,6 @@ from resources.compute.engine import Usage
 from resources.compute.prices import Prices, cost
 from resources.errors import PriceUnknown
 
-#: The tag that holds the id of the Dagster run which a job was started for.
-RUN_TAG = "lake-assets:run"
 #: What says whether a run of Dagster, by its id, still goes on: None where it is not known.
 IsAlive = Callable[[str], "bool | None"]
 

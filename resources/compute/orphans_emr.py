@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from resources.aws import AwsSettings, aws_client
 from resources.compute.asking import asking
 from resources.compute.emr_usage import instance_usage
-from resources.compute.engine import LAKE_TAG
-from resources.compute.orphans import RUN_TAG, Running
+from resources.compute.engine import LAKE_TAG, RUN_TAG
+from resources.compute.orphans import Running
 from resources.compute.requests import tag_values
 
 if TYPE_CHECKING:

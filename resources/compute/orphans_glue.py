@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from resources.aws import AwsSettings, aws_client
 from resources.compute.asking import asking
 from resources.compute.engine import LAKE_TAG, Usage
+from resources.compute.glue_arguments import RUN_ARGUMENT
 from resources.compute.orphans import Running
 from resources.compute.requests import tag_values
 from resources.errors import EngineError
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from types_boto3_glue import GlueClient
     from types_boto3_glue.type_defs import JobRunTypeDef
 
-#: The argument that holds what is a tag elsewhere: runs of Glue have none.
-RUN_ARGUMENT = "--lake-assets-run"
 _ACTIVE = ("STARTING", "RUNNING", "WAITING")
 #: Nothing runs for longer: the longest timeout that Glue takes, and a day.
 _OLDEST = timedelta(days=8)

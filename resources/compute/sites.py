@@ -8,6 +8,7 @@ import re
 from resources.compute.emr_site import emr_site
 from resources.compute.engine import Usage
 from resources.compute.estimate import Site
+from resources.compute.managed_sites import emr_serverless_site, glue_site
 from resources.settings import Settings
 
 #: What Spark in process takes of input for each byte of its memory. Ten times the events in the
@@ -18,7 +19,13 @@ _CORES = re.compile(r"local\[(\d+)\]")
 
 def sites(settings: Settings) -> tuple[Site, ...]:
     """Every engine that can be used, Spark in process first."""
-    return tuple(each for each in (_local(settings), emr_site(settings.emr)) if each is not None)
+    found = (
+        _local(settings),
+        emr_site(settings.emr),
+        emr_serverless_site(settings.emr_serverless),
+        glue_site(settings.glue_job),
+    )
+    return tuple(each for each in found if each is not None)
 
 
 def _local(settings: Settings) -> Site:

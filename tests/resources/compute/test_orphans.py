@@ -12,9 +12,9 @@ from decimal import Decimal
 import pytest
 
 from resources.aws import AwsSettings, aws_client
-from resources.compute.engine import LAKE_TAG, Usage
+from resources.compute.engine import LAKE_TAG, RUN_TAG, Usage
+from resources.compute.glue_arguments import RUN_ARGUMENT
 from resources.compute.orphans import (
-    RUN_TAG,
     Orphan,
     Running,
     Service,
@@ -23,7 +23,7 @@ from resources.compute.orphans import (
 )
 from resources.compute.orphans_emr import EmrClusters
 from resources.compute.orphans_emr_serverless import EmrServerlessRuns
-from resources.compute.orphans_glue import RUN_ARGUMENT, GlueRuns
+from resources.compute.orphans_glue import GlueRuns
 from resources.compute.prices import Prices
 from resources.errors import EngineError
 from tests.servers.glue import Calls

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from resources.aws import AwsSettings
-from resources.compute.emr_serverless import EmrServerless, emr_serverless_engine
+from resources.compute.emr_serverless import EmrServerless
 from resources.compute.emr_serverless_settings import EmrServerlessSettings
 from resources.compute.engine import JOB_TAG, LAKE_TAG, JobRequest, Phase, Submitted
+from resources.compute.opening import open_engine
 from resources.errors import EngineError, EngineUnavailable, SettingsError
 from resources.settings import Settings
 from resources.storage import S3Storage
@@ -285,8 +286,6 @@ def test_what_the_service_refuses_is_said_with_what_to_do(
 @pytest.mark.parametrize(
     "change",
     [
-        {"entry_point": "s3://bucket/a job.py"},
-        {"code": "s3://bucket/a%20b.zip"},
         {"spark_config": {"spark.long": "x" * 1025}},
         {"spark_config": {f"spark.{number}": "x" for number in range(101)}},
     ],
@@ -303,13 +302,13 @@ def test_a_job_that_the_service_could_not_run_is_refused_before_anything_is_star
     assert server.calls.total() == 0
 
 
-def test_without_a_role_or_with_an_odd_root_there_is_no_engine() -> None:
-    settings = Settings("s3://bucket/a b", "s3://bucket/raw", database="", local_folder="")
+def test_without_a_role_there_is_no_engine() -> None:
+    settings = Settings("s3://bucket/lake", "s3://bucket/raw", database="", local_folder="")
 
     with pytest.raises(SettingsError, match="LAKE_EMR_SERVERLESS_ROLE"):
-        emr_serverless_engine(settings)
-    with pytest.raises(SettingsError, match="LAKE_ROOT"):
-        emr_serverless_engine(replace(settings, emr_serverless=SETTINGS))
+        open_engine(settings, "emr-serverless")
+    opened = open_engine(replace(settings, emr_serverless=SETTINGS), "emr-serverless")
+    assert isinstance(opened, EmrServerless)
 
 
 @pytest.mark.slow

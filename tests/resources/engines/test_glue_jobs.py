@@ -12,7 +12,8 @@ import pytest
 from resources.aws import AwsSettings
 from resources.compute.engine import LAKE_TAG, JobRequest, Phase, Usage
 from resources.compute.glue_job_settings import GlueJobSettings
-from resources.compute.glue_jobs import GlueJobs, glue_jobs_engine
+from resources.compute.glue_jobs import GlueJobs
+from resources.compute.opening import open_engine
 from resources.errors import EngineError, EngineUnavailable, SettingsError
 from resources.settings import Settings
 from resources.storage import S3Storage
@@ -341,7 +342,6 @@ def test_what_the_service_refuses_is_said_with_what_to_do(
         {"arguments": ("--extra-jars", "s3://b/x.jar")},
         {"arguments": ("--a", "x" * 270_000)},
         {"spark_config": {"spark.a": "two words"}},
-        {"entry_point": "s3://bucket/a job.py"},
     ],
 )
 def test_a_job_that_glue_could_not_carry_is_refused_before_anything_is_started(
@@ -353,13 +353,13 @@ def test_a_job_that_glue_could_not_carry_is_refused_before_anything_is_started(
     assert server.calls.total() == 0
 
 
-def test_without_a_role_or_with_an_odd_root_there_is_no_engine() -> None:
-    settings = Settings("s3://bucket/a%b", "s3://bucket/raw", database="", local_folder="")
+def test_without_a_role_there_is_no_engine() -> None:
+    settings = Settings("s3://bucket/lake", "s3://bucket/raw", database="", local_folder="")
 
     with pytest.raises(SettingsError, match="LAKE_GLUE_JOB_ROLE"):
-        glue_jobs_engine(settings)
-    with pytest.raises(SettingsError, match="LAKE_ROOT"):
-        glue_jobs_engine(replace(settings, glue_job=SETTINGS))
+        open_engine(settings, "glue")
+    opened = open_engine(replace(settings, glue_job=SETTINGS), "glue")
+    assert isinstance(opened, GlueJobs)
 
 
 @pytest.mark.slow
