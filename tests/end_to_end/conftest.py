@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 
 from resources.source_database import embedded
 from tests.end_to_end.plays import VERSIONS, Seen, expected
+from tests.end_to_end.remote_lake import refined_in_process
 from tests.servers.fixtures import aws_settings, moto_url
 from tests.workshop import SONGS, Workshop, with_unmatched
 
@@ -115,3 +116,9 @@ def load_songs(spark: SparkSession, workshop: Workshop, more: list[tuple[int, st
     rows = [(row["song_id"], row["title"]) for row in SONGS]
     songs = spark.createDataFrame([*rows, *more], "song_id int, title string")
     embedded(workshop.lake.database).load_table(spark, "SONGS", songs, ["song_id"])
+
+
+@pytest.fixture(scope="session")
+def in_process(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """The hours of `remote_lake`, refined in this process."""
+    return refined_in_process(spark, tmp_path_factory.mktemp("in_process"))

@@ -1,7 +1,7 @@
 """A process that refines and publishes plays on an engine elsewhere, to be killed from outside.
 
-`python -m tests.end_to_end.remote_running FOLDER RUN` takes the lake from the environment, and is
-the same run as any other of that name. It prints where each hour was published from.
+`python -m tests.end_to_end.remote_running FOLDER RUN ENGINE` takes the lake from the environment, and
+is the same run as any other of that name. It prints where each hour was published from.
 """
 
 from __future__ import annotations
@@ -18,21 +18,19 @@ from tests.workshop import PLAYS, Workshop
 
 #: Plays as they come, without a reference: what is tried is where they are refined.
 TABLE = PLAYS.partition("references:")[0] + (
-    "deduplicate: [play_id]\n"
-    "partitions: {by: hour, start: 2024-05-01, end: 2024-05-02}\n"
-    "compute: emr\n"
+    "deduplicate: [play_id]\npartitions: {by: hour, start: 2024-05-01, end: 2024-05-02}\n"
 )
 
 
-def workshop(folder: Path) -> Workshop:
-    """The lake that the environment names."""
+def workshop(folder: Path, engine: str) -> Workshop:
+    """The lake that the environment names, whose table runs on an engine."""
     settings = {name: value for name, value in os.environ.items() if name.startswith("LAKE_")}
-    return Workshop(folder, TABLE, environment=settings)
+    return Workshop(folder, f"{TABLE}compute: {engine}\n", environment=settings)
 
 
-def main(folder: Path, run: str) -> None:
+def main(folder: Path, run: str, engine: str) -> None:
     """Materialize the hours; the exit code is 1, with the errors, if that fails."""
-    made = workshop(folder)
+    made = workshop(folder, engine)
     result = made.materialize(
         ["refined/plays", "catalog/plays"],
         span=(HOURS[0], HOURS[-1]),
@@ -49,9 +47,14 @@ def main(folder: Path, run: str) -> None:
         for name, each in metadata.items()
         if isinstance(each, (dg.TextMetadataValue, dg.FloatMetadataValue, dg.IntMetadataValue))
     }
-    pointers = {key: each.directory for key, each in made.lake.pointers(made.table).items()}
-    print(json.dumps({"metadata": found, "pointers": pointers}), flush=True)
+    current = made.lake.pointers(made.table)
+    told = {
+        "metadata": found,
+        "pointers": {key: each.directory for key, each in current.items()},
+        "ledgers": {key: each.ledger for key, each in current.items()},
+    }
+    print(json.dumps(told), flush=True)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])

@@ -55,14 +55,6 @@ class Clock:
         self.skipped += timedelta(**amount)
 
 
-def wait_for(happened: Callable[[], bool], seconds: float = 240.0) -> bool:
-    """Look until it has happened, or for so long."""
-    until = time.monotonic() + seconds
-    while not (has := happened()) and time.monotonic() < until:
-        time.sleep(0.2)
-    return has
-
-
 class ControlPlane:
     """One service. `calls` counts requests by action; `requests` are those carried out."""
 
@@ -74,6 +66,8 @@ class ControlPlane:
         self.calls: Counter[str] = Counter()
         self.requests: list[tuple[str, Params]] = []
         self.url = ""
+        #: Called with the action once a request is carried out, before it is answered.
+        self.after: Callable[[str], None] = lambda _: None
         self._faults: dict[str, list[RefusedError]] = {}
         self._lost: Counter[str] = Counter()
         self._throttled_every = 0
@@ -138,6 +132,7 @@ class ControlPlane:
         if carry_out is None:
             raise RefusedError("UnknownOperationException", f"{action} is not served here", 404)
         answer = carry_out(params)
+        self.after(action)
         if self._lost[action]:
             self._lost[action] -= 1
             raise RefusedError("InternalServerException", "the answer got lost", 500)

@@ -18,8 +18,9 @@ from resources.errors import EngineError, EngineUnavailable, SettingsError
 from resources.settings import Settings
 from resources.storage import S3Storage
 from tests.resources.engines.conftest import KEY, OTHER_KEY
-from tests.servers.control_plane import RefusedError, wait_for
+from tests.servers.control_plane import RefusedError
 from tests.servers.emr_serverless import EmrServerlessServer, emr_serverless_server
+from tests.waiting import wait_for
 
 ROLE = "arn:aws:iam::123456789012:role/lake-jobs"
 SETTINGS = EmrServerlessSettings(role=ROLE, executors=2)
@@ -319,7 +320,7 @@ def test_a_job_runs_for_real_and_its_log_and_usage_are_read(
 
     job = engine.submit(replace(request_of, arguments=("spark", "--rows", rows)))
 
-    assert wait_for(lambda: engine.state(job).phase.is_final), engine.log(job, 100)
+    wait_for(lambda: engine.state(job).phase.is_final)
     log = engine.log(job, 40)
     assert engine.state(job).phase is Phase.SUCCEEDED, log
     assert log[:2] == [f"arguments: spark --rows {rows}", "shipped: by zip no dagster"]
@@ -338,12 +339,12 @@ def test_a_job_that_fails_leaves_its_traceback_and_one_that_runs_is_ended(
     failing = engine.submit(replace(request_of, arguments=("fail",)))
     waiting = engine.submit(replace(request_of, key=OTHER_KEY, arguments=("wait",)))
 
-    assert wait_for(lambda: engine.state(failing).phase.is_final)
+    wait_for(lambda: engine.state(failing).phase.is_final)
     assert engine.state(failing).phase is Phase.FAILED
     assert "ValueError: as it was told to" in engine.log(failing, 20)
     assert engine.state(waiting).phase is Phase.RUNNING
     engine.cancel(waiting)
-    assert wait_for(lambda: engine.state(waiting).phase is Phase.CANCELLED)
+    wait_for(lambda: engine.state(waiting).phase is Phase.CANCELLED)
 
 
 @pytest.mark.slow

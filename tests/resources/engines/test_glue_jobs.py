@@ -18,8 +18,9 @@ from resources.errors import EngineError, EngineUnavailable, SettingsError
 from resources.settings import Settings
 from resources.storage import S3Storage
 from tests.resources.engines.conftest import KEY, OTHER_KEY
-from tests.servers.control_plane import RefusedError, wait_for
+from tests.servers.control_plane import RefusedError
 from tests.servers.glue_jobs import GlueJobsServer, glue_jobs_server
+from tests.waiting import wait_for
 
 ROLE = "arn:aws:iam::123456789012:role/lake-jobs"
 SETTINGS = GlueJobSettings(role=ROLE, workers=4)
@@ -371,7 +372,7 @@ def test_a_run_is_a_real_one_whose_log_and_usage_are_read(
 
     job = engine.submit(request)
 
-    assert wait_for(lambda: engine.state(job).phase.is_final)
+    wait_for(lambda: engine.state(job).phase.is_final)
     log = engine.log(job, 40)
     assert engine.state(job).phase is Phase.SUCCEEDED, log
     assert f"--JOB_RUN_ID {server.runs.all[0].id}" in log[0]
@@ -390,12 +391,12 @@ def test_a_run_that_fails_leaves_its_traceback_and_others_are_ended_by_us_or_by_
     stopped = engine.submit(replace(waiting, key=OTHER_KEY))
     late = engine.submit(replace(waiting, key="ab" * 16))
 
-    assert wait_for(lambda: engine.state(failing).phase.is_final)
+    wait_for(lambda: engine.state(failing).phase.is_final)
     assert engine.state(failing).phase is Phase.FAILED
     assert "ValueError: as it was told to" in engine.log(failing, 20)
     assert engine.state(stopped).phase is Phase.RUNNING
     engine.cancel(stopped)
-    assert wait_for(lambda: engine.state(stopped).phase is Phase.CANCELLED)
+    wait_for(lambda: engine.state(stopped).phase is Phase.CANCELLED)
     assert engine.state(late).phase is Phase.RUNNING
     server.clock.skip(hours=3)
     assert engine.state(late).detail == "TIMEOUT: JobRun timed out"
