@@ -1,8 +1,9 @@
-"""Commands about where runs go and what they leave running: plan."""
+"""Commands about where runs go and what they leave running: plan, orphans."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,10 @@ import typer
 from lake_assets.cli_app import TableName, command
 from lake_assets.cli_print import count, print_table, say, size
 from resources.compute.estimate import Estimate
+from resources.compute.orphans import end_orphans
+from resources.compute.orphans_services import services_of
 from resources.errors import SettingsError
+from resources.settings import load_settings
 
 if TYPE_CHECKING:
     from lake_assets.plan import PlannedRun
@@ -47,6 +51,41 @@ def plan(
     if len(runs) > _EXPLAINED:
         say(f"and {len(runs) - _EXPLAINED:,} more runs")
     _print_total(runs)
+
+
+@command
+def orphans(
+    end: Annotated[  # noqa: FBT002
+        bool, typer.Option("--end/--dry-run", help="End them, or only list them.")
+    ] = False,
+    patience_minutes: Annotated[
+        int, typer.Option(min=1, help="What is idle, or of an unknown run, for longer.")
+    ] = 120,
+) -> None:
+    """List clusters, applications and job runs of this lake that nobody waits for, with their cost."""
+    import dagster as dg  # noqa: PLC0415 takes seconds
+
+    from lake_assets import orphans as left  # noqa: PLC0415 imports Dagster
+    from lake_assets.home import dagster_home  # noqa: PLC0415 imports Dagster
+
+    settings = load_settings()
+    services = services_of(settings)
+    if not services:
+        say("No engine but this machine is configured: nothing can be left running elsewhere.")
+        return
+    dagster_home(settings)
+    with dg.DagsterInstance.get() as instance:
+        found = left.orphans(settings, instance, timedelta(minutes=patience_minutes))
+    if not found:
+        say("Nothing runs that nobody waits for.")
+        return
+    print_table(left.SHOWN, [left.shown(each) for each in found], right=["age", "USD so far"])
+    say(f"{len(found):,} in all, {left.known_cost(found):.2f} USD so far.")
+    if end:
+        end_orphans(services, found)
+        say("They were told to end.")
+    else:
+        say("Nothing was ended: add --end.")
 
 
 def _print_runs(runs: Sequence[PlannedRun]) -> None:

@@ -9,6 +9,7 @@ import dagster as dg
 from lake_assets.failures import failure_sensor
 from lake_assets.lost_runs import lost_runs_sensor
 from lake_assets.nightly import nightly_schedules
+from lake_assets.orphans import orphans_job, orphans_sensor
 from lake_assets.resources import lake_resources
 from lake_assets.rollback import rollback_job
 from lake_assets.upkeep import UPKEEP_JOBS
@@ -27,8 +28,8 @@ def definitions_in(folder: Path) -> dg.Definitions:
     shared = dg.Definitions(
         resources=lake_resources(),
         executor=dg.in_process_executor,
-        jobs=[rollback_job, *UPKEEP_JOBS],
-        sensors=[failure_sensor(unattended_settings()), lost_runs_sensor()],
+        jobs=[rollback_job, orphans_job, *UPKEEP_JOBS],
+        sensors=[failure_sensor(unattended_settings()), lost_runs_sensor(), orphans_sensor],
         schedules=nightly_schedules(),
     )
     return dg.Definitions.merge(tables, shared)
