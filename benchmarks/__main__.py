@@ -22,6 +22,7 @@ from benchmarks import (
     lake_refine,
     mysql_snapshot,
     notebook_refine,
+    placement,
     runs,
     s3_listing,
     s3_radio,
@@ -94,6 +95,11 @@ def glue_publish() -> Figures:
         yield name, float(value)
 
 
+def placement_choices() -> Figures:
+    """Estimates of time against what runs took, and how often the cheapest engine was chosen."""
+    return placement.figures(lake_refine.session())
+
+
 BENCHMARKS: dict[str, Callable[[], Figures]] = {
     "refine_2m": lambda: refine_over_duckdb("2m"),
     "refine_over_notebook": refine_over_notebook,
@@ -107,6 +113,7 @@ BENCHMARKS: dict[str, Callable[[], Figures]] = {
     "s3_listing": s3_listing.figures,
     "versitygw": s3_radio.figures,
     "compaction": compaction.figures,
+    "placement": placement_choices,
 }
 
 

@@ -62,14 +62,20 @@ def write_reference(spark: SparkSession) -> str:
     return str(target)
 
 
-def refine(spark: SparkSession, size: str, reference: str, output: Path) -> RefineReport:
-    """Refine a week of events into `output`, which must not exist."""
-    raw = datasets.events(size)
-    storage = FolderStorage(raw)
+def raw_hours(size: str, count: int) -> dict[str, list[RawObject]]:
+    """The raw objects of the first hours, by hour as `2026/11/01/05`."""
+    storage = FolderStorage(datasets.events(size))
     hours: dict[str, list[RawObject]] = {}
     for info in storage.list(""):
         hour = info.key.rpartition("/")[0]
         hours.setdefault(hour, []).append(RawObject(info.key, storage.uri(info.key), info.size))
+    return dict(sorted(hours.items())[:count])
+
+
+def refine(
+    spark: SparkSession, hours: dict[str, list[RawObject]], reference: str, output: Path
+) -> RefineReport:
+    """Refine hours of events into `output`, which must not exist."""
     taken = [column for column in TRACKS.columns if column.name != "track_id"]
     spec = RefineSpec(
         table="activity",
@@ -80,7 +86,7 @@ def refine(spark: SparkSession, size: str, reference: str, output: Path) -> Refi
                 {"dt": hour[:10].replace("/", "-"), "hour": hour[11:]},
                 tuple(objects),
             )
-            for hour, objects in sorted(hours.items())
+            for hour, objects in hours.items()
         ),
         raw=RawSpec("json", RAW),
         row_filter=None,
@@ -105,12 +111,13 @@ def refine(spark: SparkSession, size: str, reference: str, output: Path) -> Refi
     return run_refine(spark, spec)
 
 
-def timed(spark: SparkSession, size: str, reference: str) -> float:
-    """Seconds that one refine takes; what it wrote is removed."""
+def timed(spark: SparkSession, size: str, reference: str, hours: int = datasets.HOURS) -> float:
+    """Seconds that one refine of a week or less takes; what it wrote is removed."""
     output = datasets.home() / "lake-out"
     shutil.rmtree(output, ignore_errors=True)
+    found = raw_hours(size, hours)
     began = time.perf_counter()
-    refine(spark, size, reference, output)
+    refine(spark, found, reference, output)
     seconds = time.perf_counter() - began
     shutil.rmtree(output)
     return seconds

@@ -112,7 +112,7 @@ def _explain(run: PlannedRun) -> None:
     say(f"{run.partitions}: {run.decision.reason} (from {run.decision.chosen.basis})")
     for each in run.decision.alternatives:
         _, seconds, usd = _chosen(each)
-        why = each.obstacle or "would do"
+        why = each.objection or "would do"
         say(f"  {each.engine}: {seconds}, {usd} USD (from {each.basis}); {why}", style="dim")
 
 

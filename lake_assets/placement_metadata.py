@@ -37,10 +37,10 @@ def placement_metadata(decision: Decision, took: PastRun | None) -> dict[str, dg
 
 
 def _table(estimates: list[Estimate]) -> str:
-    head = "| engine | seconds | USD | drawn from | may it run |\n| --- | ---: | ---: | --- | --- |"
+    head = "| engine | seconds | USD | drawn from | against it |\n| --- | ---: | ---: | --- | --- |"
     lines = [
         f"| {each.engine} | {each.seconds:,.0f} | {_price(each.usd)} | {each.basis} "
-        f"| {each.obstacle or 'yes'} |"
+        f"| {each.objection or 'nothing'} |"
         for each in estimates
     ]
     return "\n".join([head, *lines])

@@ -49,7 +49,8 @@ class Site:
 class Estimate:
     """What a run would take on an engine; `usd` is None where a price is missing.
 
-    `basis` says what it is drawn from, `obstacle` why the engine may not run it: empty if it may.
+    `basis` says what it is drawn from. `obstacle` is why the engine may not run it, and `lateness`
+    why it should not if another can; both are empty if nothing is against it.
     """
 
     engine: str
@@ -58,11 +59,17 @@ class Estimate:
     usd: Decimal | None
     basis: str
     obstacle: str = ""
+    lateness: str = ""
 
     @property
     def seconds(self) -> float:
         """From being asked for to having ended."""
         return self.seconds_waiting + self.seconds_running
+
+    @property
+    def objection(self) -> str:
+        """Whatever is against it."""
+        return self.obstacle or self.lateness
 
 
 def estimate(site: Site, input_bytes: int, past: Sequence[PastRun], prices: Prices) -> Estimate:
@@ -72,7 +79,7 @@ def estimate(site: Site, input_bytes: int, past: Sequence[PastRun], prices: Pric
     line, basis = _line(site, here, past)
     running = line.at(input_bytes)
     try:
-        usd = _cost(site, waiting, running, prices)
+        usd = site_cost(site, waiting, running, prices)
     except PriceUnknown:
         return Estimate(site.engine, waiting, running, None, basis)
     return Estimate(site.engine, waiting, running, usd * _correction(site, here, prices), basis)
@@ -134,7 +141,8 @@ def _is_spread(runs: Sequence[PastRun]) -> bool:
     return max(sizes) > 0 and max(sizes) >= _SPREAD * min(sizes)
 
 
-def _cost(site: Site, waiting: float, running: float, prices: Prices) -> Decimal:
+def site_cost(site: Site, waiting: float, running: float, prices: Prices) -> Decimal:
+    """What so many seconds on a site are billed, in USD; raises `PriceUnknown`."""
     seconds = running + (waiting if site.bills_waiting else 0.0)
     if site.engine != "local":
         seconds = max(seconds, MINIMUM_SECONDS)
@@ -145,7 +153,7 @@ def _correction(site: Site, here: Sequence[PastRun], prices: Prices) -> Decimal:
     """What past runs were billed over what the site says that they should have been."""
     ratios = []
     for run in here:
-        modelled = _cost(site, run.seconds_waiting, run.seconds_running, prices)
+        modelled = site_cost(site, run.seconds_waiting, run.seconds_running, prices)
         if run.usd is not None and modelled > 0:
             ratios.append(run.usd / modelled)
     return median(ratios) if ratios else Decimal(1)

@@ -6,7 +6,8 @@ Estimates learn from these. They are no record to rely on: the runs themselves a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
@@ -65,6 +66,18 @@ def past_runs(storage: Storage, table: str, asset: str) -> list[PastRun]:
     with ThreadPoolExecutor(_READERS) as readers:
         found = list(readers.map(lambda key: _read(storage, key), keys))
     return sorted((run for run in found if run is not None), key=lambda run: run.run)
+
+
+def newest_of_each_size(runs: Sequence[PastRun]) -> list[PastRun]:
+    """What would be kept of runs, given and returned oldest first."""
+    seen: Counter[tuple[str, int]] = Counter()
+    kept = []
+    for run in reversed(runs):
+        place = run.engine, _size_class(run.input_bytes)
+        seen[place] += 1
+        if seen[place] <= KEPT:
+            kept.append(run)
+    return kept[::-1]
 
 
 def largest_input(runs: Iterable[PastRun], engine: str) -> int:

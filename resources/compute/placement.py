@@ -24,7 +24,8 @@ class Placing:
     """Where a table's jobs may run.
 
     `prefer` names engines in their order, of which the first that may is taken; if it is empty,
-    the cheapest of all. The limits are of one run: an engine whose estimate is beyond one may not.
+    the cheapest of all. The limits are of one run. An engine that is expected to cost more may not
+    run it; one that is expected to take longer does only where all do, and then the fastest.
     """
 
     prefer: tuple[str, ...] = ("local",)
@@ -71,13 +72,17 @@ def decide(
     candidates = [each for each in _in_order(placing, estimates) if not each.obstacle]
     if not candidates:
         raise PlacementError(_refusal(placing, estimates))
+    in_time = [each for each in candidates if not each.lateness]
+    if not in_time:
+        fastest = min(candidates, key=lambda each: each.seconds)
+        return _decision(fastest, _late(placing), estimates)
     if len(placing.prefer) == 1:
-        return _decision(candidates[0], "declared", estimates)
+        return _decision(in_time[0], "declared", estimates)
     if placing.prefer:
-        return _decision(candidates[0], _preferred(placing, candidates[0], estimates), estimates)
-    priced = [each for each in candidates if each.usd is not None]
-    cheapest = min(priced or candidates, key=lambda each: (each.usd or 0, each.seconds))
-    return _decision(cheapest, _cheapest(len(candidates)), estimates)
+        return _decision(in_time[0], _preferred(placing, in_time[0], estimates), estimates)
+    priced = [each for each in in_time if each.usd is not None]
+    cheapest = min(priced or in_time, key=lambda each: (each.usd or 0, each.seconds))
+    return _decision(cheapest, _cheapest(len(in_time)), estimates)
 
 
 def _judged(
@@ -94,7 +99,7 @@ def _judged(
     if placing.max_usd is not None and found.usd is not None and float(found.usd) > placing.max_usd:
         return replace(found, obstacle=f"above the limit of {placing.max_usd:g} USD")
     if placing.max_minutes is not None and found.seconds > placing.max_minutes * 60:
-        return replace(found, obstacle=f"above the limit of {placing.max_minutes:g} minutes")
+        return replace(found, lateness=f"above the limit of {placing.max_minutes:g} minutes")
     return found
 
 
@@ -123,10 +128,17 @@ def _decision(chosen: Estimate, reason: str, estimates: Sequence[Estimate]) -> D
 
 def _preferred(placing: Placing, chosen: Estimate, estimates: Sequence[Estimate]) -> str:
     """Why not one of those that come before it."""
-    obstacles = {each.engine: each.obstacle for each in estimates}
+    objections = {each.engine: each.objection for each in estimates}
     before = placing.prefer[: placing.prefer.index(chosen.engine)]
-    passed = [f"{name} is {obstacles.get(name, 'not configured')}" for name in before]
+    passed = [f"{name} is {objections.get(name, 'not configured')}" for name in before]
     return "the first in the order of preference" + "".join(f"; {each}" for each in passed)
+
+
+def _late(placing: Placing) -> str:
+    """What is asked for is more than any engine is expected to keep."""
+    if len(placing.prefer) == 1:
+        return f"declared, though expected to take more than {placing.max_minutes:g} minutes"
+    return f"the fastest, though none is expected within {placing.max_minutes:g} minutes"
 
 
 def _cheapest(candidates: int) -> str:
@@ -145,8 +157,8 @@ def _refusal(placing: Placing, estimates: Sequence[Estimate]) -> str:
     )
     return (
         f"expected an engine that may run this ({asked}), found none. {found}. Raise the limit in "
-        "the declaration's `compute` or in LAKE_MAX_USD or LAKE_MAX_MINUTES, take fewer partitions "
-        "at once, or name an engine in the launchpad"
+        "the declaration's `compute` or in LAKE_MAX_USD, take fewer partitions at once, or name an "
+        "engine in the launchpad"
     )
 
 

@@ -148,8 +148,9 @@ def test_where_a_run_went_and_what_it_took_are_numbers_in_its_metadata(workshop:
     assert "| local |" in str(refined["engines"])
     assert refined["cost_usd"] == refined["estimated_usd"] == 0.0
     for name in ("estimated_seconds", "seconds_running"):
-        assert isinstance(refined[name], float)
-        assert refined[name] > 0
+        number = refined[name]
+        assert isinstance(number, float)
+        assert number > 0
     assert refined["partitions_of_run"] == 1
     [kept] = past_runs(workshop.lake.storage, "plays", "refined")
     assert (kept.run, kept.documents) == (refined["attempt"], 2)

@@ -174,7 +174,7 @@ def test_applications_are_orphans_only_while_they_keep_workers_ready(aws: AwsSet
             **({"initialCapacity": {"DRIVER": workers}} if is_warm else {}),  # type: ignore[arg-type]
         )["applicationId"]
         # Moto lists runs only where there was one; its own succeed at once.
-        client.start_job_run(applicationId=made, executionRoleArn=ROLE)
+        client.start_job_run(applicationId=made, executionRoleArn=ROLE, clientToken="once")
         return made
 
     warm = application({LAKE_TAG: ROOT}, is_warm=True)

@@ -152,7 +152,7 @@ def test_auto_takes_the_cheapest_that_is_fast_enough() -> None:
 
     assert found.engine == "glue"
     [local] = [each for each in found.alternatives if each.engine == "local"]
-    assert local.obstacle == "above the limit of 10 minutes"
+    assert local.lateness == "above the limit of 10 minutes"
 
 
 def test_the_machine_is_not_free_where_its_hour_has_a_price() -> None:
@@ -171,11 +171,25 @@ def test_the_first_of_an_order_of_preference_that_may_is_taken() -> None:
 
 def test_none_within_the_limits_is_refused_with_all_estimates_and_what_to_do() -> None:
     with pytest.raises(PlacementError) as caught:
-        choose(Placing((), max_usd=0.01, max_minutes=5), 100.0)
+        choose(Placing((), max_usd=0.01), 100.0)
 
     said = str(caught.value)
     for words in ("local: ", "emr: ", "glue: ", "limit of 0.01 USD", "LAKE_MAX_USD", "launchpad"):
         assert words in said
+
+
+@pytest.mark.parametrize("placing", [AUTO, Placing(("local", "glue", "emr"))])
+def test_where_none_is_fast_enough_the_fastest_is_taken_and_it_is_said(placing: Placing) -> None:
+    found = choose(placing.within(Placing((), None, 5)), 100.0)
+
+    assert found.engine == "emr"
+    assert found.reason == "emr: the fastest, though none is expected within 5 minutes"
+
+
+def test_a_limit_of_time_does_not_keep_a_declared_engine_from_running() -> None:
+    found = choose(Placing(("local",), max_minutes=5), 3.0)
+
+    assert found.reason == "local: declared, though expected to take more than 5 minutes"
 
 
 def test_a_limit_holds_for_an_engine_that_is_declared_too() -> None:
