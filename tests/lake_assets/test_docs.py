@@ -69,12 +69,19 @@ def test_the_table_of_settings_names_every_variable_with_its_default() -> None:
     assert sorted(name for name, _ in rows) == sorted(set(re.findall(r'"(LAKE_\w+)"', text)))
 
 
-def test_settings_of_what_runs_unattended_are_in_their_own_page() -> None:
-    page = (ROOT / "docs" / "automation.md").read_text(encoding="utf-8")
-    text = (ROOT / "resources" / "unattended_settings.py").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("page", "module"),
+    [
+        ("automation.md", "resources/unattended_settings.py"),
+        ("placement.md", "resources/compute/placement_settings.py"),
+    ],
+)
+def test_settings_of_a_part_are_in_a_page_of_its_own(page: str, module: str) -> None:
+    said = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    text = (ROOT / module).read_text(encoding="utf-8")
 
     missing = [
-        name for name in re.findall(r'"(LAKE_[A-Z_]+)"', text) if f"| `{name}` |" not in page
+        name for name in re.findall(r'"(LAKE_[A-Z_]+)"', text) if f"| `{name}` |" not in said
     ]
 
     assert missing == []
