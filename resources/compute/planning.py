@@ -5,6 +5,7 @@ It gathers what `placement.decide` needs, and keeps what came of it for the next
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,13 +15,14 @@ from resources.compute.history import PastRun, past_runs, remember
 from resources.compute.placement import Decision, Placing, decide
 from resources.compute.prices import cost, load_prices
 from resources.compute.sites import sites
-from resources.errors import PriceUnknown
+from resources.errors import PriceUnknown, StorageError
 from resources.lake import Lake, Refined
 from resources.raw import RawPartition
 from resources.table import Table
 
 #: The asset of a table whose runs are placed, as past runs are filed.
 REFINED = "refined"
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,10 @@ class Planner:
         )
 
     def learn(self, table: Table, done: Sequence[Refined], figures: JobFigures) -> PastRun:
-        """Keep what a run took and cost for the decisions to come."""
+        """Keep what a run took and cost for the decisions to come.
+
+        A run that succeeded does not fail where this cannot be kept: that is logged.
+        """
         found = {each.engine: each.cores for each in sites(self.lake.settings)}
         run = PastRun(
             run=done[0].verdict.attempt,
@@ -57,7 +62,10 @@ class Planner:
             usage=figures.usage,
             usd=self._usd(figures),
         )
-        remember(self.lake.storage, table.name, REFINED, run)
+        try:
+            remember(self.lake.storage, table.name, REFINED, run)
+        except StorageError as error:
+            _LOG.warning("what the run took is not kept for estimates: %s", error)
         return run
 
     def _usd(self, figures: JobFigures) -> Decimal | None:
