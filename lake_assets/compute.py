@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import dagster as dg
 from dagster_pyspark import LazyPySparkResource
 
 from resources.compute.figures import MeasuredCompute
+from resources.compute.job_records import JobRecords
 from resources.compute.local import measured_local
 from resources.compute.opening import remote_compute
+from resources.compute.placement import Override
 from resources.lake import Lake
+from resources.storage import is_on_s3
 
 _ROOT_RUN = "dagster/root_run_id"
 
@@ -22,5 +27,27 @@ def compute_for(
     """
     if engine == "local":
         return measured_local(lambda: pyspark.spark_session)
-    run = context.run.tags.get(_ROOT_RUN, context.run_id)
-    return remote_compute(lake.settings, lake.storage, engine, run, context.log)
+    return remote_compute(lake.settings, lake.storage, engine, root_run(context), context.log)
+
+
+def override_of(
+    engine: str, run: str, lake: Lake, asset: str, keys: Sequence[str]
+) -> Override | None:
+    """The engine that the launchpad names, or else where an earlier try of the run began its job.
+
+    A retry might decide otherwise than that try did, and would then start a second job. `run` is
+    what `root_run` says.
+    """
+    if engine:
+        return Override(engine)
+    if not is_on_s3(lake.settings.root):
+        return None  # no job elsewhere could reach it
+    found = JobRecords(lake.storage, run, asset, keys).open_record()
+    return (
+        Override(found.engine, "an earlier try of this run began its job there") if found else None
+    )
+
+
+def root_run(context: dg.AssetExecutionContext) -> str:
+    """The id that a run shares with its re-executions."""
+    return context.run.tags.get(_ROOT_RUN, context.run_id)

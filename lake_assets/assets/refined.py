@@ -7,7 +7,7 @@ from dagster_pyspark import LazyPySparkResource
 from pydantic import Field
 
 from lake_assets.checks import audit_results, audit_specs, usual_result, usual_spec
-from lake_assets.compute import compute_for
+from lake_assets.compute import compute_for, override_of, root_run
 from lake_assets.conditions import refine_condition
 from lake_assets.declaration import TableModel
 from lake_assets.metadata import (
@@ -63,7 +63,9 @@ def refined_asset(table: Table, model: TableModel) -> dg.AssetsDefinition:
         keys = requested_keys(context)
         planner = Planner(lake.lake)
         with lake_errors():
-            decision = planner.place(table, lake.lake.raw(table, keys), config.engine)
+            asset = f"refined/{table.name}"
+            override = override_of(config.engine, root_run(context), lake.lake, asset, keys)
+            decision = planner.place(table, lake.lake.raw(table, keys), override)
             context.log.info(decision.reason)
             compute = compute_for(decision.engine, context, lake.lake, pyspark)
             done = lake.lake.refine(compute, table, keys)

@@ -42,6 +42,14 @@ class Placing:
 
 
 @dataclass(frozen=True)
+class Override:
+    """An engine that is not to be chosen, and why."""
+
+    engine: str
+    reason: str = "asked for when the run was launched"
+
+
+@dataclass(frozen=True)
 class Decision:
     """The engine that was chosen, why, and what it and all others would take."""
 
@@ -57,16 +65,15 @@ def decide(
     input_bytes: int,
     past: Sequence[PastRun],
     prices: Prices,
-    override: str = "",
+    override: Override | None = None,
 ) -> Decision:
-    """Choose an engine for one run; `override` names one that is taken whatever the limits say.
+    """Choose an engine for one run; `override` is taken whatever the limits say.
 
     Raises `PlacementError` for an engine that is not configured, and when none may run it.
     """
     estimates = [_judged(placing, site, input_bytes, past, prices) for site in sites]
     if override:
-        chosen = _named(override, estimates)
-        return _decision(chosen, "asked for when the run was launched", estimates)
+        return _decision(_named(override.engine, estimates), override.reason, estimates)
     if len(placing.prefer) == 1:
         _named(placing.prefer[0], estimates)
     candidates = [each for each in _in_order(placing, estimates) if not each.obstacle]
@@ -117,7 +124,7 @@ def _named(engine: str, estimates: Sequence[Estimate]) -> Estimate:
     there = ", ".join(each.engine for each in estimates)
     raise PlacementError(
         f"expected an engine that is configured, found {engine!r}; there are: {there}. "
-        "docs/placement.md has the settings of each engine."
+        "docs/compute.md has the settings of each engine."
     )
 
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from resources.compute.figures import JobFigures
 from resources.compute.history import PastRun, past_runs, remember
-from resources.compute.placement import Decision, Placing, decide
+from resources.compute.placement import Decision, Override, Placing, decide
 from resources.compute.prices import cost, load_prices
 from resources.compute.sites import sites
 from resources.errors import PriceUnknown, StorageError
@@ -31,7 +31,9 @@ class Planner:
 
     lake: Lake
 
-    def place(self, table: Table, raw: Sequence[RawPartition], override: str = "") -> Decision:
+    def place(
+        self, table: Table, raw: Sequence[RawPartition], override: Override | None = None
+    ) -> Decision:
         """Where a refine of these partitions goes; raises `PlacementError` where it may not."""
         settings = self.lake.settings
         limits = Placing((), settings.placement.max_usd, settings.placement.max_minutes)

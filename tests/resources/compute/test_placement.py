@@ -10,7 +10,7 @@ import pytest
 from resources.compute.engine import Usage
 from resources.compute.estimate import GB, Site, estimate
 from resources.compute.history import PastRun
-from resources.compute.placement import Decision, Placing, decide
+from resources.compute.placement import Decision, Override, Placing, decide
 from resources.compute.prices import Prices
 from resources.errors import PlacementError
 
@@ -42,7 +42,8 @@ def past(site: Site, gigabytes: float, seconds: float, usd: str | None = None) -
 def choose(
     placing: Placing, gigabytes: float, runs: Sequence[PastRun] = (), override: str = ""
 ) -> Decision:
-    return decide(placing, SITES, int(gigabytes * GB), runs, Prices(), override)
+    asked = Override(override) if override else None
+    return decide(placing, SITES, int(gigabytes * GB), runs, Prices(), asked)
 
 
 # --- Estimates ---
