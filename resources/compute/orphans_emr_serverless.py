@@ -66,8 +66,9 @@ class EmrServerlessRuns:
         for name in ids:
             with asking("EMR Serverless", "emr-serverless:GetJobRun", f"{place}/jobruns/{name}"):
                 found = self._client.get_job_run(applicationId=application, jobRunId=name)["jobRun"]
-            tags = found.get("tags", {})
-            yield _job_run(found) if tags.get(LAKE_TAG) == self._tag else None
+            if found["state"] in _ACTIVE:  # it may have ended since it was listed
+                is_ours = found.get("tags", {}).get(LAKE_TAG) == self._tag
+                yield _job_run(found) if is_ours else None
 
 
 def _application(found: ApplicationTypeDef) -> Running:

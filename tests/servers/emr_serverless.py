@@ -103,11 +103,13 @@ class EmrServerlessServer(ControlPlane):
     def list_job_runs(self, params: Params) -> Params:
         self._application(params)
         after: datetime | None = params.get("createdAtAfter")
+        wanted = params.get("states")
         listed = [
             self._summary(run)
             for run in self.runs.all
             if run.request["applicationId"] == params["applicationId"]
             and (after is None or run.created > after)
+            and (not wanted or run.state in wanted)
         ]
         return self._page("jobRuns", listed, params)
 

@@ -104,10 +104,10 @@ def test_each_orphan_is_ended_by_the_service_that_found_it() -> None:
 
 # --- On the services ---
 
-ROOT = "s3://bucket/lake"
+ROOT = "s3://orphans/lake"
 OURS = {LAKE_TAG: ROOT, RUN_TAG: "ended"}
 ROLE = "arn:aws:iam::123456789012:role/lake-job"
-THEIRS = {LAKE_TAG: "s3://bucket/other"}
+THEIRS = {LAKE_TAG: "s3://orphans/other"}
 
 
 @pytest.fixture
