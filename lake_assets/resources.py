@@ -5,100 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Literal
+from typing import Any
 
 import dagster as dg
 from dagster_pyspark import LazyPySparkResource
-from pydantic import PrivateAttr
+from pydantic import PrivateAttr, TypeAdapter
 
-from resources.aws import AwsSettings
-from resources.compute.emr_settings import EmrSettings
 from resources.compute.local import local_spark_config
-from resources.compute.placement_settings import PlacementSettings
 from resources.lake import Lake
-from resources.settings import GlueSettings, Settings, load_settings
+from resources.settings import Settings, load_settings
 from spark.errors import LakeError
 
 #: How often, and how many seconds apart, a step is tried again when its error says that helps.
 RETRIES, RETRY_SECONDS = 3, 10
-
-
-class AwsConfig(dg.Config):
-    """How AWS is reached. The fields are those of `AwsSettings`."""
-
-    region: str
-    profile: str
-    role: str
-    endpoints: dict[str, str]
-    kms_key: str
-    requester_pays: bool
-
-
-class GlueConfig(dg.Config):
-    """Where tables are registered in AWS. The fields are those of `GlueSettings`."""
-
-    database: str
-    table_prefix: str
-    athena_work_group: str
-    athena_scan_limit_bytes: int
-
-
-class PlacementConfig(dg.Config):
-    """What runs cost and may cost. The fields are those of `PlacementSettings`."""
-
-    prices_file: str
-    max_usd: float | None
-    max_minutes: float | None
-
-
-class EmrConfig(dg.Config):
-    """Clusters of EMR on EC2. The fields are those of `EmrSettings`."""
-
-    service_role: str
-    instance_profile: str
-    release: str
-    instance_types: list[str]
-    core_instances: int
-    spot: bool
-    subnets: list[str]
-    step_role: str
-    log_uri: str
-    applications: list[str]
-    keep_minutes: int
-    step_concurrency: int
-    cluster_file: str
+_SETTINGS = TypeAdapter(Settings)
 
 
 class LakeResource(dg.ConfigurableResource[Lake]):
-    """The lake: its storage, catalog and database. The fields are those of `Settings`."""
+    """The lake: its storage, catalog and database. The settings are the fields of `Settings`.
 
-    root: str
-    raw_root: str
-    database: str
-    local_folder: str
-    database_wait_seconds: float
-    spark_master: str
-    spark_memory: str
-    target_file_bytes: int
-    keep_previous: int
-    catalog: Literal["local", "glue"]
-    read_back: Literal["athena", "duckdb"]
-    glue: GlueConfig
-    aws: AwsConfig
-    placement: PlacementConfig
-    emr: EmrConfig
+    They are checked where they are read, in `resources/settings.py`; whatever fields there are pass
+    through Dagster unchanged.
+    """
+
+    settings: dict[str, Any]
     _lake: Lake | None = PrivateAttr(default=None)
 
     @property
     def lake(self) -> Lake:
         """The lake, made when first asked for."""
         if self._lake is None:
-            fields = {name: getattr(self, name) for name in Settings.__dataclass_fields__}
-            fields["glue"] = GlueSettings(**self.glue.model_dump())
-            fields["aws"] = AwsSettings(**self.aws.model_dump())
-            fields["placement"] = PlacementSettings(**self.placement.model_dump())
-            fields["emr"] = EmrSettings(**self.emr.model_dump())
-            self._lake = Lake(Settings(**fields))
+            self._lake = Lake(_SETTINGS.validate_python(self.settings))
         return self._lake
 
 
@@ -106,7 +43,7 @@ def lake_resources(settings: Settings | None = None) -> dict[str, dg.Configurabl
     """Every resource of the code location, by the name that assets use."""
     settings = settings or load_settings()
     return {
-        "lake": LakeResource(**asdict(settings)),
+        "lake": LakeResource(settings=asdict(settings)),
         "pyspark": LazyPySparkResource(spark_config=local_spark_config(settings)),
     }
 

@@ -124,7 +124,8 @@ def _named(engine: str, estimates: Sequence[Estimate]) -> Estimate:
     there = ", ".join(each.engine for each in estimates)
     raise PlacementError(
         f"expected an engine that is configured, found {engine!r}; there are: {there}. "
-        "docs/compute.md has the settings of each engine."
+        "Set the role of that engine, as docs/placement.md says, and have LAKE_ROOT and "
+        "LAKE_RAW_ROOT on S3: no engine elsewhere sees this machine."
     )
 
 

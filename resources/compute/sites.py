@@ -10,6 +10,7 @@ from resources.compute.engine import Usage
 from resources.compute.estimate import Site
 from resources.compute.managed_sites import emr_serverless_site, glue_site
 from resources.settings import Settings
+from resources.storage import is_on_s3
 
 #: What Spark in process takes of input for each byte of its memory. Ten times the events in the
 #: same 2 GB took a tenth more memory (docs/performance.md), so this is on the safe side.
@@ -18,14 +19,19 @@ _CORES = re.compile(r"local\[(\d+)\]")
 
 
 def sites(settings: Settings) -> tuple[Site, ...]:
-    """Every engine that can be used, Spark in process first."""
-    found = (
-        _local(settings),
+    """Every engine that can be used, Spark in process first.
+
+    The others see nothing of this machine: they can be used where the lake and its raw objects are
+    on S3.
+    """
+    if not (is_on_s3(settings.root) and is_on_s3(settings.raw_root)):
+        return (_local(settings),)
+    elsewhere = (
         emr_site(settings.emr),
         emr_serverless_site(settings.emr_serverless),
         glue_site(settings.glue_job),
     )
-    return tuple(each for each in found if each is not None)
+    return (_local(settings), *(each for each in elsewhere if each is not None))
 
 
 def _local(settings: Settings) -> Site:
