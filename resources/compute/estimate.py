@@ -79,10 +79,10 @@ def estimate(site: Site, input_bytes: int, past: Sequence[PastRun], prices: Pric
     line, basis = _line(site, here, past)
     running = line.at(input_bytes)
     try:
-        usd = site_cost(site, waiting, running, prices)
+        usd = site_cost(site, waiting, running, prices) * _correction(site, here, prices)
     except PriceUnknown:
         return Estimate(site.engine, waiting, running, None, basis)
-    return Estimate(site.engine, waiting, running, usd * _correction(site, here, prices), basis)
+    return Estimate(site.engine, waiting, running, usd, basis)
 
 
 @dataclass(frozen=True)
@@ -150,12 +150,12 @@ def site_cost(site: Site, waiting: float, running: float, prices: Prices) -> Dec
 
 
 def _correction(site: Site, here: Sequence[PastRun], prices: Prices) -> Decimal:
-    """What past runs were billed over what the site says that they should have been."""
+    """What past runs used over what the site says that they should have, both by today's prices."""
     ratios = []
     for run in here:
         modelled = site_cost(site, run.seconds_waiting, run.seconds_running, prices)
-        if run.usd is not None and modelled > 0:
-            ratios.append(run.usd / modelled)
+        if run.usage is not None and modelled > 0:
+            ratios.append(cost(run.usage, site.engine, prices) / modelled)
     return median(ratios) if ratios else Decimal(1)
 
 

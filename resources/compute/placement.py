@@ -100,9 +100,9 @@ def _judged(
     is_declared = placing.prefer == (site.engine,)
     most = max(site.max_input_bytes, largest_input(past, site.engine))
     if not is_declared and site.max_input_bytes and input_bytes > most:
-        return replace(found, obstacle=f"takes {most / 1e9:.1f} GB at most with its memory")
+        return replace(found, obstacle=f"too small: its memory is for {most / 1e9:.1f} GB")
     if placing.max_usd is not None and found.usd is None:
-        return replace(found, obstacle="its price is not known")
+        return replace(found, obstacle="without a known price")
     if placing.max_usd is not None and found.usd is not None and float(found.usd) > placing.max_usd:
         return replace(found, obstacle=f"above the limit of {placing.max_usd:g} USD")
     if placing.max_minutes is not None and found.seconds > placing.max_minutes * 60:
@@ -157,6 +157,8 @@ def _cheapest(candidates: int) -> str:
 
 def _refusal(placing: Placing, estimates: Sequence[Estimate]) -> str:
     asked = ", ".join(placing.prefer) or AUTO
+    there = {each.engine for each in estimates}
+    missing = "".join(f" {name} is not configured." for name in placing.prefer if name not in there)
     found = "; ".join(
         f"{each.engine}: {each.seconds / 60:.1f} minutes, "
         + (f"{each.usd:.2f} USD" if each.usd is not None else "price not known")
@@ -164,7 +166,7 @@ def _refusal(placing: Placing, estimates: Sequence[Estimate]) -> str:
         for each in estimates
     )
     return (
-        f"expected an engine that may run this ({asked}), found none. {found}. Raise the limit in "
+        f"expected an engine that may run this ({asked}), found none. {found}.{missing} Raise the limit in "
         "the declaration's `compute` or in LAKE_MAX_USD, take fewer partitions at once, or name an "
         "engine in the launchpad"
     )

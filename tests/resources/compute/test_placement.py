@@ -24,7 +24,7 @@ SITES = (LOCAL, EMR, GLUE)
 AUTO = Placing(())
 
 
-def past(site: Site, gigabytes: float, seconds: float, usd: str | None = None) -> PastRun:
+def past(site: Site, gigabytes: float, seconds: float, usage: Usage | None = None) -> PastRun:
     size = int(gigabytes * GB)
     return PastRun(
         run=f"{size}-{seconds}",
@@ -35,7 +35,7 @@ def past(site: Site, gigabytes: float, seconds: float, usd: str | None = None) -
         documents=1,
         seconds_waiting=7.0,
         seconds_running=seconds,
-        usd=None if usd is None else Decimal(usd),
+        usage=usage,
     )
 
 
@@ -112,10 +112,13 @@ def test_a_cluster_is_billed_while_it_starts_and_glue_is_not() -> None:
 
 def test_what_was_billed_corrects_what_was_expected_to_be() -> None:
     plain = estimate(GLUE, GB, [past(GLUE, 1.0, 360.0)], Prices())
-    billed = estimate(GLUE, GB, [past(GLUE, 1.0, 360.0, usd="0.044")], Prices())
+    half = past(GLUE, 1.0, 360.0, Usage(360.0, dpu_hours=0.1))
+    billed = estimate(GLUE, GB, [half], Prices())
+    dear = estimate(GLUE, GB, [half], Prices(glue_dpu_hour=Decimal("0.88")))
 
     assert plain.usd is not None
     assert billed.usd == pytest.approx(plain.usd / 2, rel=Decimal("0.001"))
+    assert dear.usd == pytest.approx(plain.usd, rel=Decimal("0.001"))
 
 
 def test_an_estimate_without_a_price_is_one_of_time_only() -> None:
@@ -141,7 +144,7 @@ def test_auto_takes_the_machine_that_costs_nothing_while_it_is_large_enough() ->
 
     assert found.engine != "local"
     [local] = [each for each in found.alternatives if each.engine == "local"]
-    assert local.obstacle == "takes 4.0 GB at most with its memory"
+    assert local.obstacle == "too small: its memory is for 4.0 GB"
 
 
 def test_a_size_that_a_past_run_has_managed_is_not_too_large() -> None:
@@ -193,6 +196,11 @@ def test_a_limit_of_time_does_not_keep_a_declared_engine_from_running() -> None:
     assert found.reason == "local: declared, though expected to take more than 5 minutes"
 
 
+def test_a_preference_for_what_is_not_there_is_refused_by_name() -> None:
+    with pytest.raises(PlacementError, match="emr-serverless is not configured"):
+        decide(Placing(("emr-serverless", "glue")), [LOCAL], GB, [], Prices())
+
+
 def test_a_limit_holds_for_an_engine_that_is_declared_too() -> None:
     with pytest.raises(PlacementError, match=r"glue: .* above the limit of 0\.01 USD"):
         choose(Placing(("glue",), max_usd=0.01), 100.0)
@@ -228,6 +236,6 @@ def test_of_two_limits_the_stricter_holds() -> None:
 def test_an_engine_without_a_price_is_no_choice_under_a_limit_of_cost() -> None:
     odd = Site("emr", 64, 256.0, Usage(3600.0, instance_hours={"z1d.metal": 1.0}), 60.0, 20.0)
 
-    with pytest.raises(PlacementError, match="its price is not known"):
+    with pytest.raises(PlacementError, match="without a known price"):
         decide(Placing(("emr",), max_usd=5), [odd], GB, [], Prices())
     assert decide(AUTO, [odd, GLUE], 100 * GB, [], Prices()).engine == "glue"
