@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -50,6 +51,17 @@ def clean_up(workshop: Workshop, now: datetime) -> CleanupReport:
     )
 
 
+def say_expired(workshop: Workshop, moment: datetime) -> None:
+    """Make what expired have done so at another time than now."""
+    with sqlite3.connect(workshop.root / "catalog.sqlite") as connection:
+        connection.execute(
+            "UPDATE pointers SET pointer = json_set(pointer, '$.expired_at', ?) "
+            "WHERE json_extract(pointer, '$.expired_at') IS NOT NULL",
+            (moment.isoformat(),),
+        )
+    connection.close()
+
+
 def test_partitions_that_ended_longer_ago_are_published_no_more(workshop: Workshop) -> None:
     expired = expire_now(workshop)
 
@@ -81,14 +93,15 @@ def test_a_rollback_shows_them_again(workshop: Workshop) -> None:
 def test_files_stay_for_a_rollback_until_a_clean_up_that_is_old_enough(workshop: Workshop) -> None:
     publish(workshop, FOUR)
     expire_now(workshop)
-    today = datetime.now(UTC)
+    expired = datetime.now(UTC) + timedelta(days=100)
+    say_expired(workshop, expired)
 
-    assert clean_up(workshop, today + timedelta(days=6)).objects == 0
+    assert clean_up(workshop, expired + timedelta(days=6)).objects == 0
     workshop.lake.catalog.rollback("plays", [FOUR])
     workshop.lake.catalog.rollback("plays", [FOUR])
     assert hours(workshop) == ["04", "06"]
     expire_now(workshop)
-    removed = clean_up(workshop, today + timedelta(days=8)).removals
+    removed = clean_up(workshop, expired + timedelta(days=8)).removals
 
     assert sorted({each.directory.rpartition("/")[2] for each in removed}) == ["hour=04", "hour=05"]
     with pytest.raises(CatalogError, match="is missing"):
