@@ -41,7 +41,7 @@ def main(folder: Path, names: list[str]) -> None:
             "name": name,
             "succeeded": result.success,
             "errors": [
-                each.event_specific_data.error_display_string  # type: ignore[union-attr]
+                str(each.event_specific_data)
                 for each in result.all_events
                 if each.is_step_failure or each.is_step_up_for_retry
             ],

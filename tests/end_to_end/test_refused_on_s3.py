@@ -71,11 +71,35 @@ def told(moto_url: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, T
         )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     lines: list[Told] = [json.loads(line) for line in done.stdout.splitlines() if line[0] == "{"]
-    print(done.stdout)
-    print(done.stderr[-3000:])
     return {each["name"]: each for each in lines}
 
 
-def test_credentials_that_expire_in_mid_run_cost_a_retry(told: dict[str, Told]) -> None:
+def test_credentials_that_expire_in_mid_run_cost_a_retry_and_no_row(told: dict[str, Told]) -> None:
     found = told["expires"]
-    assert found["succeeded"]
+    assert found["succeeded"], found["errors"]
+    assert found["rows"] == 20
+    assert any("RetryRequested" in each or "could not write" in each for each in found["errors"])
+
+
+def test_credentials_that_stay_expired_are_named_and_nothing_is_published(
+    told: dict[str, Told],
+) -> None:
+    found = told["stays-expired"]
+    assert not found["succeeded"]
+    assert (found["rows"], found["verdicts"]) == (0, 0)
+    assert "the credentials have expired" in found["errors"][-1]
+
+
+def test_writing_that_is_denied_to_spark_names_what_to_allow(told: dict[str, Told]) -> None:
+    found = told["denies-writing"]
+    assert not found["succeeded"]
+    assert (found["rows"], found["verdicts"]) == (0, 0)
+    assert len(found["errors"]) == 1
+    assert "Allow `s3:PutObject` on `arn:aws:s3:::refusing/*`" in found["errors"][-1]
+
+
+def test_a_file_that_may_not_be_read_is_no_broken_one(told: dict[str, Told]) -> None:
+    found = told["denies-reading"]
+    assert not found["succeeded"]
+    assert (found["rows"], found["verdicts"], found["quarantined"]) == (0, 0, 0)
+    assert "Allow `s3:GetObject` on `arn:aws:s3:::refusing/*`" in found["errors"][-1]
