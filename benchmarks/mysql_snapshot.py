@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -41,7 +42,7 @@ _COLUMNS = (
 )
 
 
-def figures(rows: int = 2_000_000) -> Iterator[tuple[str, float]]:
+def figures(rows: int = 2_000_000, rounds: int = ROUNDS) -> Iterator[tuple[str, float]]:
     """Median seconds of each way, in turns, and each over the dump's."""
     with mariadb_server() as server:
         _fill(server, rows)
@@ -59,12 +60,20 @@ def figures(rows: int = 2_000_000) -> Iterator[tuple[str, float]]:
             ways[f"mysql_snapshot_{ranges}_ranges"] = partial(_snapshot, spark, source, ranges)
         for backend in dlt_snapshot.BACKENDS:
             ways[f"mysql_dlt_{backend}"] = partial(_dlt, server, backend, rows)
-        turns = [{name: measure() for name, measure in ways.items()} for _ in range(ROUNDS)]
+        turns = [
+            {name: _told(name, measure()) for name, measure in ways.items()} for _ in range(rounds)
+        ]
     for name in ways:
         yield f"{name}_seconds", statistics.median(turn[name] for turn in turns)
         if name != "mysql_dump":
             ratios = [turn[name] / turn["mysql_dump"] for turn in turns]
             yield f"{name}_over_dump", statistics.median(ratios)
+
+
+def _told(name: str, seconds: float) -> float:
+    """Show each turn as it ends: on a busy machine all of them take long."""
+    print(f"# {name} {seconds:.1f} s", file=sys.stderr, flush=True)
+    return seconds
 
 
 def _fill(server: MariaDb, rows: int) -> None:

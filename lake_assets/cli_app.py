@@ -6,6 +6,7 @@ The commands themselves are in the modules `cli_*.py` beside this one.
 from __future__ import annotations
 
 import functools
+import posixpath
 from collections.abc import Callable
 from typing import Annotated, ParamSpec
 
@@ -14,7 +15,7 @@ import typer
 from resources.browse import Published
 from resources.catalog.base import Catalog
 from resources.catalog.opening import open_catalog
-from resources.lake_storage import lake_storage
+from resources.lake_storage import is_address, lake_storage
 from resources.settings import load_settings
 from resources.storage import Storage
 from spark.errors import LakeError
@@ -62,5 +63,10 @@ def catalog() -> Catalog:
 
 
 def location(found: Published) -> str:
-    """Where a table's files lie, as an address."""
-    return storage().uri(f"refined/{found.entry.name}")
+    """Where a table's files lie, as an address; adopted ones may lie elsewhere."""
+    directories = [each.directory for each in found.pointers.values()]
+    adopted = [each for each in directories if is_address(each)]
+    places = [posixpath.commonprefix(adopted).rpartition("/")[0]] if adopted else []
+    if len(adopted) < len(directories) or not adopted:
+        places.insert(0, storage().uri(f"refined/{found.entry.name}"))
+    return " and ".join(places)

@@ -51,6 +51,9 @@ def test_publishing_shows_in_queries_and_in_the_ui(workshop: Workshop, theirs: P
     with dg.DagsterInstance.get() as instance:
         found = instance.get_materialized_partitions(dg.AssetKey(["catalog", "plays"]))
     assert found == {FIVE, SIX}
+    tables = CliRunner().invoke(app, ["tables"]).stdout
+    assert f"file://{theirs}/dt=2024-05-01" in tables
+    assert "refined/plays" not in tables
     again = lake_adopt(theirs, "--publish")
     assert "2 partitions are adopted from there already" in again.stdout
     assert "published 0 rows in 0 partitions" in again.stdout

@@ -123,6 +123,8 @@ def test_every_document_of_an_hour_is_accounted_for_in_its_metadata(workshop: Wo
     assert (shown["table_partitions"], shown["table_bytes"]) == (1, shown["bytes"])
     assert shown["last_published"] == shown["published_at"]
     assert dg.TableRecord(first | {"dt": "2024-05-01", "hour": "05"}) in sampled(shown)
+    assert "| title | string | 33.3% | 1 | One | One | One (2) |" in str(shown["profile"])
+    assert refined["duplicate_share"] == round(1 / (4 + len(quarantine)), 6)
     assert metadata(result, "raw/plays")["objects"] == 2
     assert set(checks(result).values()) == {True}
 

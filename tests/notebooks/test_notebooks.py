@@ -14,7 +14,7 @@ from tests.servers.needed import missing
 
 pytestmark = pytest.mark.notebook
 PROJECT = Path(__file__).parents[2]
-HOURS, EVENTS = 2, 400
+HOURS, EVENTS = 2, 1_500
 
 
 @pytest.fixture(scope="module")
