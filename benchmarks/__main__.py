@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from benchmarks import (
+    arrival_delay,
     compaction,
     datasets,
     duckdb_refine,
@@ -72,9 +73,9 @@ def memory_growth() -> Figures:
     yield "memory_growth", peaks["24m"] / peaks["2m"]
 
 
-def single_runs_over_range() -> Figures:
-    """168 runs of one hour over one run of 168 hours."""
-    return runs.single_runs_over_range(lake_refine.session())
+def single_runs_over_range(days: int) -> Figures:
+    """A run for each hour over one run of all hours."""
+    return runs.single_runs_over_range(lake_refine.session(), days)
 
 
 def overhead() -> Figures:
@@ -104,7 +105,9 @@ BENCHMARKS: dict[str, Callable[[], Figures]] = {
     "refine_2m": lambda: refine_over_duckdb("2m"),
     "refine_over_notebook": refine_over_notebook,
     "overhead": overhead,
-    "single_runs": single_runs_over_range,
+    "single_runs": lambda: single_runs_over_range(7),
+    "backfill": lambda: single_runs_over_range(30),
+    "arrival_delay": arrival_delay.figures,
     "glue_publish": glue_publish,
     "refine_24m": lambda: refine_over_duckdb("24m"),
     "memory_growth": memory_growth,

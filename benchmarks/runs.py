@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -30,12 +30,12 @@ from spark.snapshot import SnapshotReport, SnapshotSpec
 from spark.spec import RefineSpec
 
 #: Runs of one hour that are measured; the others are taken to cost the same.
-MEASURED, HOURS = 12, 168
-START = datetime(2026, 11, 1, tzinfo=UTC)
+MEASURED = 12
+START, DAYS = datetime(2026, 10, 1, tzinfo=UTC), 30
 
 
 def declared() -> tuple[TableModel, Table]:
-    """A week of hours of small events, joined to the tracks."""
+    """A month of hours of small events, joined to the tracks."""
     model = TableModel.model_validate(
         {
             "table": "week",
@@ -57,17 +57,17 @@ def declared() -> tuple[TableModel, Table]:
             ],
             "joins": [{"reference": "week_tracks", "match": {"track_id": "track_id"}}],
             "deduplicate": ["uuid"],
-            "partitions": {"start": "2026-11-01", "end": "2026-11-08"},
+            "partitions": {"start": START, "end": START + timedelta(days=DAYS)},
         }
     )
     return model, model.to_table(checked_references(model, {}, None))
 
 
-def prepare(spark: SparkSession, root: Path) -> None:
+def prepare(spark: SparkSession, root: Path, hours: int) -> None:
     """Raw events, the tracks in the database, and their snapshot."""
     shutil.rmtree(root, ignore_errors=True)
-    week = Options(start=START, hours=HOURS, events_per_hour=250, objects_per_hour=1)
-    write_activity(root, week, processes=2)
+    events = Options(start=START, hours=hours, events_per_hour=250, objects_per_hour=1)
+    write_activity(root, events, processes=2)
     lake = Lake(load_settings({"LAKE_ROOT": str(root)}))
     rows = [tuple(each.values()) for each in tracks()]
     frame = spark.createDataFrame(rows, TRACKS.spark_schema())
@@ -100,17 +100,18 @@ def materialize(root: Path, keys: list[str]) -> None:
     )
 
 
-def single_runs_over_range(spark: SparkSession) -> Iterator[tuple[str, float]]:
+def single_runs_over_range(spark: SparkSession, days: int) -> Iterator[tuple[str, float]]:
     """Processes as Dagster starts them: one for all hours, against one for each."""
-    root = datasets.home() / "runs"
-    prepare(spark, root)
+    root, hours = datasets.home() / "runs", 24 * days
+    prepare(spark, root, hours)
     _, table = declared()
-    keys = table.partitions.between("2026-11-01-00", "2026-11-07-23")
+    last = START + timedelta(hours=hours - 1)
+    keys = table.partitions.between(*(table.partitions.key_of(each) for each in (START, last)))
     whole = _in_a_process(root, keys)
-    single = [_in_a_process(root, [key]) for key in keys[:: HOURS // MEASURED][:MEASURED]]
-    yield "range_of_168_seconds", whole
-    yield "single_run_seconds", sum(single) / len(single)
-    yield "single_runs_over_range", sum(single) / len(single) * HOURS / whole
+    single = [_in_a_process(root, [key]) for key in keys[:: hours // MEASURED][:MEASURED]]
+    yield f"range_of_{hours}_seconds", whole
+    yield f"single_run_of_{hours}_seconds", sum(single) / len(single)
+    yield f"single_runs_over_range_of_{hours}", sum(single) / len(single) * hours / whole
 
 
 def _in_a_process(root: Path, keys: list[str]) -> float:
@@ -131,11 +132,11 @@ def _in_a_process(root: Path, keys: list[str]) -> float:
 def overhead_seconds(spark: SparkSession) -> Iterator[tuple[str, float]]:
     """One small hour on a warm session, part by part; the last part is what Dagster adds."""
     root = datasets.home() / "runs"
-    prepare(spark, root)
+    prepare(spark, root, 24)
     _, table = declared()
     lake = Lake(load_settings({"LAKE_ROOT": str(root)}))
     compute = _Timed(spark)
-    key = "2026-11-01-05"
+    key = table.partitions.key_of(START)
     for _ in range(3):  # the last one counts: warm code, warm session
         compute.seconds = 0.0
         listing = _seconds(lambda: lake.raw(table, [key]))
