@@ -18,7 +18,7 @@ from lake_assets.declared import Declared, declaration_errors, declared_table
 from lake_assets.definitions import defs
 from lake_assets.home import dagster_home
 from lake_assets.lost_runs import this_host
-from lake_assets.partitions import FIRST, LAST, ONE
+from lake_assets.partitions import FIRST, LAST, ONE, PARTITIONS_PER_RUN
 from lake_assets.progress import LOGGERS, RUN_CONFIG, Steps, noise_in, showing
 from resources.errors import AuditFailed, RunFailed
 from resources.lake import Lake
@@ -136,11 +136,12 @@ def _partition_tags(keys: Sequence[str]) -> dict[str, str]:
 
 
 def contiguous(all_keys: Sequence[str], keys: Sequence[str]) -> Iterator[list[str]]:
-    """Some of the keys, in stretches without gaps: one run each."""
+    """Some of the keys, in stretches without gaps and of at most a month: one run each."""
     place = {key: number for number, key in enumerate(all_keys)}
     stretch: list[str] = []
     for key in keys:
-        if stretch and place[key] != place[stretch[-1]] + 1:
+        is_next = bool(stretch) and place[key] == place[stretch[-1]] + 1
+        if stretch and (not is_next or len(stretch) == PARTITIONS_PER_RUN):
             yield stretch
             stretch = []
         stretch.append(key)

@@ -11,6 +11,9 @@ from resources.partitions import ALL
 #: The tags by which Dagster knows a run's partition, or the first and last of its range.
 ONE = "dagster/partition"
 FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+#: A month of hours. A backfill of more is several runs, so that what is done by then stays done.
+PARTITIONS_PER_RUN = 744
+BACKFILL_POLICY = dg.BackfillPolicy.multi_run(max_partitions_per_run=PARTITIONS_PER_RUN)
 _DAY, _HOUR = "%Y-%m-%d", "%Y-%m-%d-%H"
 
 

@@ -9,7 +9,7 @@ import dagster as dg
 
 from lake_assets.automation import AutomationModel
 from lake_assets.partitions import FIRST, LAST, ONE
-from lake_assets.resources import LakeResource, lake_errors
+from lake_assets.resources import LakeResource
 from resources.arrivals import Watch
 from resources.lake import Lake
 from resources.stale import ranges, stale
@@ -57,8 +57,7 @@ def _catching_up(
         context: dg.ScheduleEvaluationContext, lake: LakeResource
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         now = context.scheduled_execution_time.astimezone(UTC)
-        with lake_errors():
-            wanted = due_ranges(lake.lake, table, watch, now)
+        wanted = due_ranges(lake.lake, table, watch, now)
         if not wanted:
             yield dg.SkipReason("every partition of the window is made from what is there now")
         for first, last in wanted:

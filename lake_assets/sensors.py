@@ -8,7 +8,7 @@ import dagster as dg
 
 from lake_assets.arrival_tick import Tick
 from lake_assets.automation import AutomationModel
-from lake_assets.resources import LakeResource, lake_errors
+from lake_assets.resources import LakeResource
 from resources.arrival_queue import ArrivalQueue
 from resources.arrivals import Watch
 from resources.lake import Lake
@@ -48,16 +48,15 @@ def arrivals_sensor(table: Table, automation: AutomationModel, watch: Watch) -> 
         default_status=_status(is_running=automation.enabled),
     )
     def arrivals(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
-        with lake_errors():
-            tick = Tick(
-                lake.lake,
-                table,
-                watch,
-                automation.refresh_partitions,
-                context.instance,
-                queue_of(lake.lake, table),
-            )
-            return tick.report(context.cursor, datetime.now(UTC), context.log)
+        tick = Tick(
+            lake.lake,
+            table,
+            watch,
+            automation.refresh_partitions,
+            context.instance,
+            queue_of(lake.lake, table),
+        )
+        return tick.report(context.cursor, datetime.now(UTC), context.log)
 
     return arrivals
 

@@ -65,13 +65,13 @@ def test_all_but_the_reference_are_partitioned_alike(specs: dict[str, dg.AssetSp
     assert hours[0].get_partition_keys() == [f"2024-05-01-{hour:02}" for hour in range(24)]
 
 
-def test_a_range_of_partitions_is_one_run(workshop: Workshop) -> None:
+def test_a_range_of_up_to_a_month_is_one_run(workshop: Workshop) -> None:
     graph = workshop.definitions.resolve_asset_graph()
 
     partitioned = [graph.get(dg.AssetKey(name.split("/"))) for name in ASSETS]
     policies = {each.backfill_policy for each in partitioned if each.is_partitioned}
 
-    assert policies == {dg.BackfillPolicy.single_run()}
+    assert policies == {dg.BackfillPolicy.multi_run(max_partitions_per_run=31 * 24)}
 
 
 def test_the_audit_is_five_checks_that_block(workshop: Workshop) -> None:
