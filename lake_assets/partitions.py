@@ -13,7 +13,6 @@ ONE = "dagster/partition"
 FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 #: A month of hours. A backfill of more is several runs, so that what is done by then stays done.
 PARTITIONS_PER_RUN = 744
-BACKFILL_POLICY = dg.BackfillPolicy.multi_run(max_partitions_per_run=PARTITIONS_PER_RUN)
 _DAY, _HOUR = "%Y-%m-%d", "%Y-%m-%d-%H"
 
 
@@ -35,6 +34,13 @@ def partitions_def(
             start, end_date=end, timezone="UTC", fmt=_DAY, end_offset=offset
         )
     return None
+
+
+def backfill_policy(model: PartitionsModel) -> dg.BackfillPolicy | None:
+    """How many partitions one run of a backfill takes; None for a table without any."""
+    if model.by == "none":
+        return None
+    return dg.BackfillPolicy.multi_run(max_partitions_per_run=PARTITIONS_PER_RUN)
 
 
 def requested_keys(context: dg.AssetExecutionContext) -> list[str]:

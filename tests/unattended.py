@@ -80,7 +80,8 @@ class Unattended:
     def follow(self, now: datetime) -> list[str]:
         """Run what is asked for, a run for each contiguous range; returns the partitions."""
         keys = self.requested(now)
-        for each in ranges(self.workshop.table.partitions, keys):
+        is_partitioned = self.workshop.table.partitions.by != "none"
+        for each in ranges(self.workshop.table.partitions, keys) if is_partitioned else keys:
             first, _, last = each.partition("...")
             self.runs.append(each)
             (self.run or self._refine)(first, last or first)
@@ -93,7 +94,9 @@ class Unattended:
 
     def _refine(self, first: str, last: str) -> bool:
         select = ["refined/plays", "catalog/plays"]
-        if first == last:
+        if first == "all":
+            result = self.workshop.materialize(select)
+        elif first == last:
             result = self.workshop.materialize(select, partition=first)
         else:
             result = self.workshop.materialize(select, span=(first, last))

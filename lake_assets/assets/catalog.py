@@ -16,7 +16,7 @@ from lake_assets.metadata import (
     sample_table,
     table_metadata,
 )
-from lake_assets.partitions import BACKFILL_POLICY, partitions_def, requested_keys
+from lake_assets.partitions import backfill_policy, partitions_def, requested_keys
 from lake_assets.resources import LakeResource, lake_errors
 from resources.catalog.base import Pointer
 from resources.errors import CatalogError
@@ -37,7 +37,7 @@ def catalog_asset(table: Table, model: TableModel) -> dg.AssetsDefinition:
         owners=list(table.owners),
         kinds={"duckdb", "table"},
         partitions_def=partitions_def(model.partitions, model.automation),
-        backfill_policy=BACKFILL_POLICY,
+        backfill_policy=backfill_policy(model.partitions),
         pool=f"publish_{table.name}",
         automation_condition=publish_condition(),
         freshness_policy=model.automation.freshness,

@@ -4,7 +4,7 @@ import dagster as dg
 
 from lake_assets.declaration import TableModel
 from lake_assets.metadata import column_schema, raw_metadata
-from lake_assets.partitions import BACKFILL_POLICY, partitions_def, requested_keys
+from lake_assets.partitions import backfill_policy, partitions_def, requested_keys
 from lake_assets.resources import LakeResource, lake_errors
 from resources.table import Table
 
@@ -19,7 +19,7 @@ def raw_asset(table: Table, model: TableModel) -> dg.AssetsDefinition:
         owners=list(table.owners),
         kinds={table.raw.format, "s3"},
         partitions_def=partitions_def(model.partitions, model.automation),
-        backfill_policy=BACKFILL_POLICY,
+        backfill_policy=backfill_policy(model.partitions),
         metadata={"dagster/column_schema": column_schema(table.raw.contract)},
     )
     def raw(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]

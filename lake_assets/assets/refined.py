@@ -17,7 +17,7 @@ from lake_assets.metadata import (
     refined_metadata,
     sample_table,
 )
-from lake_assets.partitions import BACKFILL_POLICY, partitions_def, requested_keys
+from lake_assets.partitions import backfill_policy, partitions_def, requested_keys
 from lake_assets.placement_metadata import placement_metadata
 from lake_assets.resources import LakeResource, lake_errors
 from resources.compute.planning import Planner
@@ -45,7 +45,7 @@ def refined_asset(table: Table, model: TableModel) -> dg.AssetsDefinition:
         owners=list(table.owners),
         kinds={"spark", "parquet"},
         partitions_def=partitions_def(model.partitions, model.automation),
-        backfill_policy=BACKFILL_POLICY,
+        backfill_policy=backfill_policy(model.partitions),
         automation_condition=refine_condition(table, model.automation),
         code_version=table.code_version,
         check_specs=[*audit_specs(key), usual_spec(key)],

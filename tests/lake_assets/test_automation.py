@@ -248,6 +248,19 @@ def test_a_day_is_refined_again_when_one_of_its_hours_changes(unattended: Unatte
     assert published(unattended) == ["one", "two"]
 
 
+def test_a_table_without_partitions_follows_all_its_objects(unattended: Unattended) -> None:
+    none = "{by: none}"
+    unattended.workshop.declare(ONGOING.replace("{by: hour, start: 2024-05-01}", none))
+    unattended.live(NOON)
+    unattended.workshop.deliver("anywhere", "a.json", play("one"))
+    assert unattended.live(NOON + HOUR) == ["all"]
+    unattended.workshop.deliver("elsewhere", "a.json", play("two"))
+
+    assert unattended.live(NOON + 2 * HOUR) == ["all"]
+    assert published(unattended) == ["one", "two"]
+    assert unattended.live(NOON + 3 * HOUR) == []
+
+
 def test_an_early_hour_is_published_while_it_lasts(unattended: Unattended) -> None:
     unattended.workshop.declare(ONGOING + "automation: {early: true}\n")
     unattended.live(NOON)
