@@ -34,6 +34,7 @@ from resources.derby import (
 )
 from resources.errors import DatabaseBusy, DatabaseError
 from spark.fitting import quoted as spark_quoted
+from spark.snapshot_spec import LoginSpec
 
 _log = logging.getLogger(__name__)
 #: How long one look at a lock that others hold is from the next.
@@ -51,6 +52,14 @@ class JdbcSource:
     def options(self) -> dict[str, str]:
         """Spark's options of a JDBC read."""
         return {**self.properties, "url": self.url, "driver": self.driver}
+
+
+@dataclass(frozen=True)
+class RemoteSource:
+    """A database for a job elsewhere: Spark's options, without a login, and how to log in."""
+
+    options: Mapping[str, str]
+    login: LoginSpec
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,13 @@ class DerbyDatabase:
     def source(self) -> JdbcSource:
         """The address, usable only inside `exclusive`."""
         return JdbcSource(derby_url(self.directory), DRIVER)
+
+    def remote(self) -> RemoteSource:
+        """Never: raises `DatabaseError`, as no other machine can open it."""
+        raise DatabaseError(
+            f"Expected a MySQL server for a snapshot that is taken elsewhere, found the embedded "
+            f"database in {self.directory}. Set LAKE_DATABASE, or take the snapshot in process."
+        )
 
     @contextmanager
     def exclusive(self, spark: SparkSession, purpose: str) -> Iterator[JdbcSource]:

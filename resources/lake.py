@@ -6,7 +6,7 @@ that any of them can be run again or on its own, after whatever happened to the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -42,6 +42,7 @@ from resources.storage import Storage, open_storage
 from resources.table import Reference, Table
 from spark.refining import PartitionReport
 from spark.snapshot import SnapshotReport, SnapshotSpec
+from spark.snapshot_spec import LoginSpec
 from spark.spec import JoinSpec, PartitionInput, RawSpec, RefineSpec
 
 
@@ -90,8 +91,17 @@ class Lake:
         """The raw objects of some partitions, as they are now."""
         return list_raw(self.raw_storage, table, keys)
 
-    def snapshot(self, compute: Compute, reference: Reference, jdbc: dict[str, str]) -> Snapshot:
-        """Make the database's content the reference's current version."""
+    def snapshot(
+        self,
+        compute: Compute,
+        reference: Reference,
+        jdbc: Mapping[str, str],
+        login: LoginSpec | None = None,
+    ) -> Snapshot:
+        """Make the database's content the reference's current version.
+
+        With a `login`, the job gets its password itself, and there is none in `jdbc`.
+        """
         now = datetime.now(UTC)
         spec = SnapshotSpec(
             name=reference.name,
@@ -101,6 +111,7 @@ class Lake:
             output=self.storage.target_uri(reference_prefix(reference.name)),
             attempt=new_attempt_id(now),
             jdbc=jdbc,
+            login=login,
         )
         report = compute.snapshot(spec, known_versions(self.storage, reference.name))
         return Snapshot(record_version(self.storage, spec, report, now.isoformat()), report)

@@ -17,13 +17,15 @@ from py4j.java_gateway import JVMView
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.sql import SparkSession
 
-from resources.database import JdbcSource
+from resources.database import JdbcSource, RemoteSource
 from resources.errors import DatabaseError, LoginExpired, LoginRefused
 from resources.mysql_errors import driver_missing, mysql_error
 from resources.mysql_login import Credentials, Login
 from resources.mysql_settings import DRIVER, MySqlSettings
 from resources.redaction import Redaction, redacted_logs
-from spark.errors import SPARK_FAILURES
+from spark.errors import SPARK_FAILURES, CertificatesRefused
+from spark.snapshot_spec import LoginSpec
+from spark.trust_store import shared_trust_options, trust_options, write_trust_store
 
 _SSL_MODES = {
     "verify": "VERIFY_IDENTITY",
@@ -53,8 +55,6 @@ _SPARK_OPTIONS = {
     "fetchsize": str(-(2**31)),
     "sessionInitStatement": "SET SESSION TRANSACTION READ ONLY",
 }
-#: Of a store that holds certificates and no keys; Java wants one.
-_STORE_PASSWORD = "certificates"  # noqa: S105
 
 
 class MySqlDatabase:
@@ -89,6 +89,27 @@ class MySqlDatabase:
                     raise
                 raise type(found)(f"For {purpose}: {found}") from error
 
+    def remote(self) -> RemoteSource:
+        """The server for a job that logs in itself, by a secret or by IAM.
+
+        Raises `DatabaseError` where only this process knows the password.
+        """
+        settings = self.settings
+        if not (settings.secret or settings.iam):
+            raise DatabaseError(
+                "LAKE_DATABASE_PASSWORD: expected a login that does not leave this machine, for a "
+                "snapshot that is taken elsewhere. Put the password into a secret of AWS and name "
+                "it in LAKE_DATABASE_SECRET, or set LAKE_DATABASE_IAM."
+            )
+        properties = {**_PROPERTIES, "sslMode": _SSL_MODES[settings.tls]}
+        authorities = ""
+        if settings.ca is not None and settings.tls == "verify":
+            authorities = _authorities(settings.ca)
+            properties |= shared_trust_options()
+        login = LoginSpec(settings.secret, settings.user, settings.host, settings.port, authorities)
+        source = JdbcSource(self._url(properties), DRIVER, _SPARK_OPTIONS)
+        return RemoteSource(source.options(), login)
+
     def _logged_in(
         self, spark: SparkSession, properties: dict[str, str], redaction: Redaction
     ) -> JdbcSource:
@@ -108,12 +129,14 @@ class MySqlDatabase:
         return source
 
     def _source(self, credentials: Credentials, properties: dict[str, str]) -> JdbcSource:
+        login = {"user": credentials.user, "password": credentials.password}
+        return JdbcSource(self._url(properties), DRIVER, {**_SPARK_OPTIONS, **login})
+
+    def _url(self, properties: dict[str, str]) -> str:
         settings = self.settings
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         url = f"jdbc:mysql://{host}:{settings.port}/{quote(settings.schema, safe='')}"
-        options = urlencode(properties, quote_via=quote)
-        login = {"user": credentials.user, "password": credentials.password}
-        return JdbcSource(f"{url}?{options}", DRIVER, {**_SPARK_OPTIONS, **login})
+        return f"{url}?{urlencode(properties, quote_via=quote)}"
 
     def _connect(self, spark: SparkSession, source: JdbcSource) -> None:
         """Connect and hang up, so that a refusal is met before any work and with its code."""
@@ -138,12 +161,12 @@ class MySqlDatabase:
         properties = {"sslMode": _SSL_MODES[self.settings.tls]}
         if self.settings.ca is not None and self.settings.tls == "verify":
             store = folder / "trusted"
-            _write_trust_store(_jvm(spark), self.settings.ca, store)
-            properties |= {
-                "trustCertificateKeyStoreUrl": store.as_uri(),
-                "trustCertificateKeyStoreType": "JKS",
-                "trustCertificateKeyStorePassword": _STORE_PASSWORD,
-            }
+            try:
+                write_trust_store(_jvm(spark), _authorities(self.settings.ca), store)
+            except CertificatesRefused as error:
+                found = f"LAKE_DATABASE_CA: {error}, in {self.settings.ca}."
+                raise DatabaseError(found) from error
+            properties |= trust_options(store.as_uri())
         return properties
 
 
@@ -153,25 +176,10 @@ def _jvm(spark: SparkSession) -> JVMView:
     return spark._jvm
 
 
-def _write_trust_store(jvm: JVMView, ca: Path, store: Path) -> None:
-    """A PEM file's certificates as a Java store, which is all that the driver reads."""
+def _authorities(ca: Path) -> str:
     try:
-        source = jvm.java.io.FileInputStream(str(ca))
-        factory = jvm.java.security.cert.CertificateFactory.getInstance("X.509")
-        certificates = list(factory.generateCertificates(source))
-        source.close()
-        if not certificates:
-            raise DatabaseError(f"LAKE_DATABASE_CA: expected certificates in {ca}, found none.")
-        trusted = jvm.java.security.KeyStore.getInstance("JKS")
-        trusted.load(None, None)
-        for at, certificate in enumerate(certificates):
-            trusted.setCertificateEntry(f"authority-{at}", certificate)
-        target = jvm.java.io.FileOutputStream(str(store))
-        characters = jvm.java.nio.CharBuffer.allocate(len(_STORE_PASSWORD))
-        trusted.store(target, characters.put(_STORE_PASSWORD).array())
-        target.close()
-    except Py4JJavaError as error:
+        return ca.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
         raise DatabaseError(
-            f"LAKE_DATABASE_CA: expected certificates as PEM in {ca}, found something else:"
-            f" {error.java_exception.getMessage()}"
+            f"LAKE_DATABASE_CA: expected certificates as PEM in {ca}, found {error}"
         ) from error

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from pyspark.sql import SparkSession
 
 from resources.aws import aws_client
-from resources.database import DerbyDatabase, JdbcSource, Patience
+from resources.database import DerbyDatabase, JdbcSource, Patience, RemoteSource
 from resources.errors import DatabaseError
 from resources.mysql import MySqlDatabase
 from resources.mysql_login import login_for
@@ -28,6 +28,9 @@ class Database(Protocol):
 
     def exclusive(self, spark: SparkSession, purpose: str) -> AbstractContextManager[JdbcSource]:
         """Its address while it may be used; what its driver raises inside is a `DatabaseError`."""
+
+    def remote(self) -> RemoteSource:
+        """Its address for a job elsewhere; raises `DatabaseError` where no other machine gets in."""
 
 
 def open_database(

@@ -47,6 +47,10 @@ class LoginMissing(LakeError):
     """A secret that holds no login, found by the job that was to use it."""
 
 
+class CertificatesRefused(LakeError):
+    """A text that was to hold certificates, and holds none."""
+
+
 class RuntimeUnfit(LakeError):
     """An engine whose Spark or Python the shipped code does not run on."""
 

@@ -17,6 +17,7 @@ from dagster_pipes import PipesContextData, encode_param
 
 from resources.compute.bundle import Bundle, make_bundle, require_shipped, ship
 from resources.compute.diagnosis import enlarged
+from resources.compute.driver_jar import ship_driver
 from resources.compute.engine import JOB_TAG, LAKE_TAG, Engine, JobRequest
 from resources.compute.figures import JobFigures
 from resources.compute.job_records import JobRecord, JobRecords, ended_key, inputs_of
@@ -53,6 +54,7 @@ class _Work:
     partitions: Sequence[str]
     make: Callable[[str], JobSpec]
     bundle: Bundle
+    jars: Sequence[str] = ()
 
 
 class RemoteCompute:
@@ -76,7 +78,8 @@ class RemoteCompute:
         """Refine there. A job that an earlier try began is taken on, and its attempt reported."""
         require_shipped(spec)
         keys = [each.key for each in spec.partitions]
-        with self._job(f"refined/{spec.table}", keys, lambda stop: JobSpec(stop, spec)) as done:
+        work = _Work(f"refined/{spec.table}", keys, lambda stop: JobSpec(stop, spec), make_bundle())
+        with self._job(work) as done:
             return refine_report(done.payloads, done.spec.refine or spec)
 
     def snapshot(self, spec: SnapshotSpec, known: Collection[str]) -> SnapshotReport:
@@ -88,16 +91,16 @@ class RemoteCompute:
                 "take the snapshot in process."
             )
         job = SnapshotJob(spec, tuple(sorted(known)))
-        with self._job(f"reference/{spec.name}", (), lambda stop: JobSpec(stop, None, job)) as done:
+        jars = (ship_driver(self._storage),)
+        name = f"reference/{spec.name}"
+        work = _Work(name, (), lambda stop: JobSpec(stop, None, job), make_bundle(), jars)
+        with self._job(work) as done:
             return snapshot_report(done.payloads, spec.name)
 
     @contextmanager
-    def _job(
-        self, asset: str, partitions: Sequence[str], make: Callable[[str], JobSpec]
-    ) -> Iterator[Done]:
+    def _job(self, work: _Work) -> Iterator[Done]:
         """A job that succeeded. Whatever happens then or before, it is not left running."""
-        work = _Work(asset, partitions, make, make_bundle())
-        records = JobRecords(self._storage, self._run, asset, partitions)
+        records = JobRecords(self._storage, self._run, work.asset, work.partitions)
         record = self._record(records, work)
         messages = Messages(self._storage, record.messages, self._log)
         run = self._job_run(record, work, messages, records.lacked())
@@ -155,6 +158,7 @@ class RemoteCompute:
             entry_point=shipped.entry_point,
             code=shipped.archive,
             arguments=self._arguments(record, work.asset),
+            jars=tuple(work.jars),
             spark_config=self._terms.spark_config,
             tags={
                 name: _NOT_IN_TAGS.sub("_", value)[:_LONGEST_TAG] for name, value in tags.items()
