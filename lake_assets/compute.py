@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 from dagster_pyspark import LazyPySparkResource
+from pydantic import Field
 
 from resources.compute.figures import MeasuredCompute
 from resources.compute.job_records import JobRecords
@@ -15,7 +16,16 @@ from resources.compute.placement import Override
 from resources.lake import Lake
 from resources.storage import is_on_s3
 
+#: Dagster's tag of a run that executes another one again: the first of them.
 _ROOT_RUN = "dagster/root_run_id"
+
+
+class EngineConfig(dg.Config):
+    """What can be said of one run in the launchpad."""
+
+    engine: str = Field(
+        default="", description="The engine to run on, whatever is declared; empty: as declared."
+    )
 
 
 def compute_for(

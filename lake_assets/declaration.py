@@ -80,6 +80,11 @@ class ReferenceModel(dg.Model, dg.Resolvable):
     key: list[str] = Field(description="Columns that identify a row; null or twice is refused.")
     columns: list[ColumnModel] = Field(description="The columns that are read.")
     description: str = Field(default="", description="What a row of it is.")
+    compute: Literal["local", "emr", "emr-serverless", "glue"] = Field(
+        default="local",
+        description="The engine that takes its snapshots. Any but `local` logs in by a secret of AWS "
+        "or by IAM.",
+    )
 
 
 class JoinModel(dg.Model, dg.Resolvable):
@@ -178,7 +183,12 @@ def contract_of(columns: list[ColumnModel]) -> Contract:
 def to_reference(model: ReferenceModel) -> Reference:
     """The reference as plain values; raises `ContractError`."""
     return Reference(
-        model.name, model.table, tuple(model.key), contract_of(model.columns), model.description
+        model.name,
+        model.table,
+        tuple(model.key),
+        contract_of(model.columns),
+        model.description,
+        model.compute,
     )
 
 

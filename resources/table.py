@@ -36,13 +36,17 @@ class RawTable:
 
 @dataclass(frozen=True)
 class Reference:
-    """A table of the source database that others join to; `table` is its name there."""
+    """A table of the source database that others join to; `table` is its name there.
+
+    `compute` is the engine that takes its snapshots.
+    """
 
     name: str
     table: str
     key: tuple[str, ...]
     contract: Contract
     description: str = ""
+    compute: str = "local"
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import dagster as dg
 from dagster_pyspark import LazyPySparkResource
-from pydantic import Field
 
 from lake_assets.checks import audit_results, audit_specs, usual_result, usual_spec
-from lake_assets.compute import compute_for, override_of, root_run
+from lake_assets.compute import EngineConfig, compute_for, override_of, root_run
 from lake_assets.conditions import refine_condition
 from lake_assets.declaration import TableModel
 from lake_assets.metadata import (
@@ -23,14 +22,6 @@ from lake_assets.resources import LakeResource, lake_errors
 from resources.compute.planning import Planner
 from resources.lake import Lake, Refined
 from resources.table import Table
-
-
-class RefinedConfig(dg.Config):
-    """What can be said of one run in the launchpad."""
-
-    engine: str = Field(
-        default="", description="The engine to run on, whatever is declared; empty: as declared."
-    )
 
 
 def refined_asset(table: Table, model: TableModel) -> dg.AssetsDefinition:
@@ -56,7 +47,7 @@ def refined_asset(table: Table, model: TableModel) -> dg.AssetsDefinition:
     )
     def refined(
         context: dg.AssetExecutionContext,
-        config: RefinedConfig,
+        config: EngineConfig,
         lake: LakeResource,
         pyspark: LazyPySparkResource,
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
