@@ -22,6 +22,7 @@ from resources.mysql_settings import (
     spark_config_for,
 )
 from resources.source_database import embedded, open_database
+from spark.snapshot_spec import LoginSpec
 from tests.mysql import no_client
 from tests.servers.moto import moto_server
 
@@ -233,3 +234,34 @@ def test_what_the_driver_says_becomes_an_error_that_knows_whether_to_retry(
 @pytest.mark.parametrize("said", ["java.lang.OutOfMemoryError", "S3: SSLHandshakeException"])
 def test_what_others_say_is_left_to_them(said: str) -> None:
     assert mysql_error(RuntimeError(said), MySqlSettings("h", 1, "s"), renews=False) is None
+
+
+# --- A login for a job elsewhere ---
+
+
+def test_a_job_elsewhere_gets_the_secrets_name_and_no_password(tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.write_text("PEM")
+    settings = {"LAKE_DATABASE_SECRET": "radio/reader", "LAKE_DATABASE_CA": str(ca)}
+
+    source = open_database(
+        "mysql://ada@db.example.org/music", Patience(), settings, no_client, no_client
+    ).remote()
+
+    assert source.login == LoginSpec("radio/reader", "ada", "db.example.org", 3306, "PEM")
+    assert not {"user", "password"} & set(source.options)
+    assert "trustCertificateKeyStoreUrl=file%3Alake-authorities.jks" in source.options["url"]
+
+
+def test_a_password_that_only_this_process_knows_goes_nowhere() -> None:
+    database = open_database(
+        "mysql://ada@db.example.org/music", Patience(), LOGIN, no_client, no_client
+    )
+
+    with pytest.raises(DatabaseError, match="name it in LAKE_DATABASE_SECRET"):
+        database.remote()
+
+
+def test_no_other_machine_opens_the_embedded_database(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseError, match="Expected a MySQL server"):
+        DerbyDatabase(tmp_path).remote()

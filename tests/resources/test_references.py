@@ -12,6 +12,7 @@ from resources.references import (
     ReferenceVersion,
     current_version,
     find_version,
+    known_versions,
     record_version,
     reference_prefix,
 )
@@ -135,6 +136,16 @@ def test_a_version_whose_files_are_gone_is_not_found_and_not_current(
     assert find_version(storage, "tracks", "bb") is None
     with pytest.raises(StorageError, match=r"version bb.*Materialize reference/tracks again"):
         current_version(storage, "tracks")
+
+
+def test_known_are_the_versions_whose_files_are_all_there(storage: FolderStorage) -> None:
+    record(storage, 1, "aa")
+    lost = record(storage, 2, "bb")
+    record(storage, 3, "cc")
+    storage.delete([lost.files[0].key])
+
+    assert known_versions(storage, "tracks") == {"aa", "cc"}
+    assert known_versions(storage, "songs") == frozenset()
 
 
 def test_a_file_of_another_size_is_not_the_versions_file(storage: FolderStorage) -> None:

@@ -29,6 +29,8 @@ from resources.settings import Settings
 _BOTO3 = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 _RESOLVED = "resolved jars: "
 _STOP_SECONDS = 10.0
+#: Services whose variables have another name than boto3's clients: theirs has two words.
+_BY_ID = {"secretsmanager": "secrets-manager"}
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def _command(submission: Submission, aws: AwsSettings) -> list[str]:
 
 def _environment(submission: Submission, aws: AwsSettings, folder: Path) -> dict[str, str]:
     endpoints = {
-        f"AWS_ENDPOINT_URL_{service.replace('-', '_').upper()}": url
+        f"AWS_ENDPOINT_URL_{_BY_ID.get(service, service).replace('-', '_').upper()}": url
         for service, url in aws.endpoints.items()
     }
     return {
@@ -166,7 +168,17 @@ def _s3a(aws: AwsSettings) -> dict[str, str]:
 
 @cache
 def _jars(packages: str, excludes: str) -> str:
-    """The class path of Spark's packages, as Spark itself resolves them: some seconds, once."""
+    """The class path of Spark's packages that Spark does not have already."""
+    has = {_artifact(jar.name) for jar in (spark_home() / "jars").glob("*.jar")}
+    # These come before Spark's own on the class path: another version of one would break it.
+    jars = resolved_jars(packages, excludes)
+    return os.pathsep.join(
+        str(jar) for jar in jars if _artifact(jar.name.partition("_")[2]) not in has
+    )
+
+
+def resolved_jars(packages: str, excludes: str = "") -> list[Path]:
+    """The files of packages and of what these need, as Spark itself fetches them: some seconds."""
     script = (
         "from pyspark import SparkContext\n"
         f"print({_RESOLVED!r} + SparkContext().getConf().get('spark.jars'))\n"
@@ -177,18 +189,14 @@ def _jars(packages: str, excludes: str) -> str:
         done = subprocess.run(
             [str(spark_home() / "bin" / "spark-submit"), "--master", "local[1]",
              "--conf", "spark.ui.enabled=false", "--packages", packages,
-             "--conf", f"spark.jars.excludes={excludes}", str(path)],
+             *(["--conf", f"spark.jars.excludes={excludes}"] if excludes else []), str(path)],
             env=_machine(), capture_output=True, text=True, check=False,
         )  # fmt: skip
     found = [line for line in done.stdout.splitlines() if line.startswith(_RESOLVED)]
     assert found, f"Expected Spark to fetch {packages}; it says: {done.stderr[-2000:]}"
-    jars = [
+    return [
         Path(jar.removeprefix("file://")) for jar in found[0].removeprefix(_RESOLVED).split(",")
     ]
-    has = {_artifact(jar.name) for jar in (spark_home() / "jars").glob("*.jar")}
-    # These come before Spark's own on the class path: another version of one would break it.
-    lacks = [str(jar) for jar in jars if _artifact(jar.name.partition("_")[2]) not in has]
-    return os.pathsep.join(lacks)
 
 
 def _artifact(name: str) -> str:
