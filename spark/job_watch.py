@@ -35,7 +35,7 @@ class Watch(threading.Thread):
     def __init__(self, client: S3Client, stop: str) -> None:
         super().__init__(name="lake-job-watch", daemon=True)
         self._client = client
-        self._stop = stop
+        self._address = stop
         self._over = threading.Event()
         self._context: Optional[SparkContext] = None
         self._told = ""
@@ -63,9 +63,9 @@ class Watch(threading.Thread):
 
     def _is_unwanted(self) -> bool:
         try:
-            return is_there(self._client, self._stop)
+            return is_there(self._client, self._address)
         except Exception as error:  # noqa: BLE001 - boto3's errors are not known here
-            _log.warning("could not look for %s: %s", self._stop, error)
+            _log.warning("could not look for %s: %s", self._address, error)
             return False
 
     def _tell(self) -> None:
