@@ -84,6 +84,7 @@ def test_a_look_that_fails_ends_nothing() -> None:
     print(store.looks > 3)
     """
 
-    code_, said = run(code)
-    assert code_ == 0
-    assert said.endswith("True\n")
+    exit_code, said = run(code)
+    assert exit_code == 0
+    assert said.startswith("True\n")
+    assert "no route" in said
