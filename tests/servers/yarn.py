@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
+from py4j.java_gateway import GatewayParameters, JavaGateway, JavaObject, launch_gateway
 
 from tests.servers.spark_submit import resolved_jars, spark_home
 
@@ -103,7 +103,7 @@ def yarn_cluster(folder: Path) -> Iterator[Yarn]:
         gateway.shutdown()
 
 
-def _started(gateway: JavaGateway) -> tuple[object, dict[str, str]]:
+def _started(gateway: JavaGateway) -> tuple[JavaObject, dict[str, str]]:
     jvm = gateway.jvm
     conf = jvm.org.apache.hadoop.yarn.conf.YarnConfiguration()
     for name, value in {
