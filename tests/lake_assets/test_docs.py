@@ -12,6 +12,7 @@ from lake_assets import reference
 from lake_assets.cli import app
 from lake_assets.component import checked_references
 from lake_assets.declaration import TableModel
+from resources.compute.emr_settings import emr_settings
 from resources.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,6 +86,21 @@ def test_settings_of_a_part_are_in_a_page_of_its_own(page: str, module: str) -> 
     ]
 
     assert missing == []
+
+
+def test_settings_of_emr_are_in_the_page_on_compute_with_their_defaults() -> None:
+    rows = dict(VARIABLE.findall((ROOT / "docs" / "compute.md").read_text(encoding="utf-8")))
+    text = (ROOT / "resources" / "compute" / "emr_settings.py").read_text(encoding="utf-8")
+    found = emr_settings({})
+
+    assert {each for each in rows if each.startswith("LAKE_EMR_")} >= set(
+        re.findall(r'"(LAKE_EMR_[A-Z_]+)"', text)
+    )
+    assert rows["LAKE_EMR_RELEASE"] == found.release
+    assert rows["LAKE_EMR_INSTANCE_TYPES"] == found.instance_types[0]
+    assert rows["LAKE_EMR_CORE_INSTANCES"] == str(found.core_instances)
+    assert rows["LAKE_EMR_KEEP_MINUTES"] == str(found.keep_minutes)
+    assert rows["LAKE_EMR_STEP_CONCURRENCY"] == str(found.step_concurrency)
 
 
 @pytest.mark.parametrize(
