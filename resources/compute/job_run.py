@@ -68,7 +68,8 @@ class JobRun:
         intervals = self._pace.intervals()
         while not self._look(self._job):
             self._require_time()
-            self._pace.sleep(next(intervals))
+            if self._hears_the_end(next(intervals)):
+                intervals = self._pace.intervals()
         if self._state.phase is not Phase.SUCCEEDED:
             raise self.failed(f"{self._state.phase}: {self._state.detail}")
         return self._figures(self._job)
@@ -127,6 +128,19 @@ class JobRun:
         # After the state: what was uploaded before the job ended is there once it has.
         self._patiently(self._messages.read)
         return self._state.phase.is_final
+
+    def _hears_the_end(self, seconds: float) -> bool:
+        """Wait until the next look, logging what the job says; at most until it says it is done.
+
+        Its messages come from the lake, which is cheaper to ask and sooner to know than the service.
+        """
+        was_done, left = self._messages.is_closed, seconds
+        while left > 0 and self._messages.is_closed == was_done:
+            pause = min(left, self._pace.listen_seconds)
+            self._pace.sleep(pause)
+            left -= pause
+            self._patiently(self._messages.read)
+        return self._messages.is_closed != was_done
 
     def _require_time(self) -> None:
         now = datetime.now(UTC)

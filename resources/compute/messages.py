@@ -30,6 +30,8 @@ class Messages:
 
     def __init__(self, storage: Storage, prefix: str, log: logging.Logger) -> None:
         self.payloads: list[Payload] = []
+        #: Whether the job has said its last word: its program is about to end.
+        self.is_closed = False
         self._storage = storage
         self._prefix = prefix
         self._log = log
@@ -54,6 +56,8 @@ class Messages:
                 said = message["params"] or {}
                 if message["method"] == "report_custom_message":
                     self.payloads.append(said["payload"])
+                elif message["method"] == "closed":
+                    self.is_closed = True
                 elif message["method"] == "log":
                     level = logging.getLevelNamesMapping().get(said["level"].upper(), logging.INFO)
                     self._log.log(level, "%s", said["message"])

@@ -31,11 +31,13 @@ _Result = TypeVar("_Result")
 class Pace:
     """Intervals grow from `first_seconds` to `most_seconds`, whatever the length of the job.
 
-    So an hour of waiting costs about 3600 / `most_seconds` looks.
+    So an hour of waiting costs about 3600 / `most_seconds` looks. What a job says is read every
+    `listen_seconds` in between.
     """
 
     first_seconds: float = 2.0
     most_seconds: float = 30.0
+    listen_seconds: float = 3.0
     patience_seconds: float = 900.0
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
 

@@ -13,10 +13,10 @@ from pyspark.sql import SparkSession
 from resources.source_database import embedded
 from tests.end_to_end.plays import VERSIONS, Seen, expected
 from tests.end_to_end.remote_lake import refined_in_process
-from tests.servers.fixtures import aws_settings, moto_url
+from tests.servers.fixtures import aws_settings, mariadb, moto_url
 from tests.workshop import SONGS, Workshop, with_unmatched
 
-__all__ = ["aws_settings", "moto_url"]
+__all__ = ["aws_settings", "mariadb", "moto_url"]
 
 RADIO = Path(__file__).parents[3] / "shared" / "data" / "radio"
 TRACKS = """

@@ -87,6 +87,10 @@ class Telling:
         """Send a line of the log."""
         self._send("log", {"message": text, "level": "INFO"})
 
+    def close(self) -> None:
+        """Say the last word."""
+        self._send("closed", {})
+
     def _send(self, method: str, params: dict[str, object]) -> None:
         self._sent += 1
         line = json.dumps({"__dagster_pipes_version": "0.1", "method": method, "params": params})

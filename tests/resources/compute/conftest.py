@@ -29,7 +29,7 @@ __all__ = ["aws_settings", "moto_url"]
 
 OWN = EmrSettings(service_role="emr-service", instance_profile="emr-instances")
 SHARED = replace(OWN, keep_minutes=30)
-QUICK = Terms(pace=Pace(first_seconds=0.02, most_seconds=0.05, patience_seconds=20.0))
+QUICK = Terms(pace=Pace(0.02, 0.05, 0.05, patience_seconds=20.0))
 _BUCKETS = itertools.count(1)
 
 

@@ -62,4 +62,5 @@ def well(job: JobSpec, tell: Telling, _: threading.Event) -> int:
     tell.log("refining")
     for payload in refine_payloads(report_of(job.refine)):
         tell.payload(payload)
+    tell.close()
     return 0

@@ -360,7 +360,7 @@ def test_credentials_that_expire_while_it_waits_are_looked_for_again(
 
 def test_a_service_that_never_answers_is_given_up(emr: Emr) -> None:
     emr.server.fault = lambda *_: (400, "ExpiredTokenException")
-    impatient = Terms(pace=Pace(0.01, 0.01, patience_seconds=0.0))
+    impatient = Terms(pace=Pace(0.01, 0.01, 0.01, patience_seconds=0.0))
 
     with pytest.raises(EngineUnavailable, match="credentials have expired"):
         emr.compute(terms=impatient).refine(refine_of())
@@ -387,6 +387,30 @@ def test_the_calls_of_a_job_of_three_hours_are_bounded(emr: Emr) -> None:
 
     calls = emr.server.calls.total()
     assert calls < 2 * 3 * 3600 / 30 * 1.15 + 40
+
+
+def test_the_end_of_a_long_job_is_seen_soon(emr: Emr) -> None:
+    slept: list[float] = []
+    over = threading.Event()
+    ended_at: list[float] = []
+
+    def program(job: JobSpec, tell: Telling, killed: threading.Event) -> int:
+        tell.log("started")
+        over.wait(60)
+        return well(job, tell, killed)
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if sum(slept) >= 3600 and not ended_at:
+            ended_at.append(sum(slept))
+            over.set()
+            wait_for(lambda: emr.server.steps[0].state == "COMPLETED")
+
+    emr.program = program
+
+    emr.compute(terms=Terms(pace=Pace(sleep=sleep))).refine(refine_of())
+
+    assert sum(slept) - ended_at[0] < 5
 
 
 def test_ten_runs_at_once_share_one_cluster(emr: Emr) -> None:
