@@ -104,6 +104,27 @@ def test_settings_of_emr_are_in_the_page_on_compute_with_their_defaults() -> Non
 
 
 @pytest.mark.parametrize(
+    ("page", "module", "prefix"),
+    [
+        ("compute-serverless.md", "emr_serverless_settings.py", "LAKE_EMR_SERVERLESS_"),
+        ("compute-glue.md", "glue_job_settings.py", "LAKE_GLUE_JOB_"),
+    ],
+)
+def test_settings_of_an_engine_are_in_its_page_with_their_defaults(
+    page: str, module: str, prefix: str
+) -> None:
+    said = dict(VARIABLE.findall((ROOT / "docs" / page).read_text(encoding="utf-8")))
+    code = (ROOT / "resources" / "compute" / module).read_text(encoding="utf-8")
+    settings = load_settings({})
+    defaults = vars(settings.glue_job if "glue" in page else settings.emr_serverless)
+
+    assert set(said) == {f"{prefix}{name}" for name in re.findall(r"_PREFIX\}(\w+)\"", code)}
+    for variable, default in said.items():
+        found = defaults[variable.removeprefix(prefix).lower()]
+        assert default.lower() == (str(found).removesuffix("()").lower() or "none"), variable
+
+
+@pytest.mark.parametrize(
     ("variable", "field", "unit"),
     [
         ("LAKE_DATABASE_WAIT_SECONDS", "database_wait_seconds", 1),
