@@ -92,7 +92,8 @@ def test_nulls_distinct_values_range_and_the_most_frequent_are_counted(
 
 
 def test_only_some_files_are_read_of_a_large_table(storage: FolderStorage) -> None:
-    large = pointer(storage, "1", *([{"n": number}] for number in range(10)))
+    files: list[list[dict[str, object]]] = [[{"n": number}] for number in range(10)]
+    large = pointer(storage, "1", *files)
     found = profile(storage, ENTRY, [large], most_bytes=large.bytes // 5)
     assert (found.rows_read, found.rows) == (2, 10)
     assert (found.columns[1].least, found.columns[1].greatest) == (0, 5)
