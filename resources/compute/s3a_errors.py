@@ -47,7 +47,7 @@ def store_errors(region: str) -> Iterator[None]:
 
 def _refused(text: str, aws: AwsSettings) -> StorageError:
     place = _ADDRESS.search(text)
-    where = place[0] if place else "the lake's storage"
+    where = place[0].rstrip(".,;") if place else "the lake's storage"
     said = _ANSWER.search(text)
     if said is None:
         return _unanswered(text, where)
