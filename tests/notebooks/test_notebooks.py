@@ -53,7 +53,7 @@ def executed(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> An
 
 
 def test_events_and_tracks_shows_what_the_way_by_hand_lost(executed: Any) -> None:
-    [figures] = [cell for cell in executed.cells if "figures" in cell.source]
+    [figures] = [cell for cell in executed.cells if '"by hand", "declared"' in cell.source]
     text = figures.outputs[-1]["data"]["text/plain"]
     lines = [line.split() for line in text.splitlines()[1:]]
     found = {" ".join(line[1:-2]): (int(line[-2]), int(line[-1])) for line in lines}
