@@ -18,7 +18,7 @@ from resources.lake import Lake
 from resources.table import Table
 
 #: A report without an answer is repeated after this long, then after twice as long, and so on.
-FIRST_WAIT = timedelta(minutes=15)
+FIRST_WAIT = timedelta(minutes=2)
 LONGEST_WAIT = timedelta(hours=6)
 
 

@@ -80,10 +80,10 @@ def test_a_failed_run_loses_nothing_and_is_not_repeated_at_once(
     with monkeypatch.context() as broken:
         break_runs(unattended, broken)
         assert unattended.live(NOON + HOUR) == ["2024-05-01-12"]
-        minutes = [unattended.live(NOON + HOUR + timedelta(minutes=n)) for n in range(1, 15)]
-    assert minutes == [[]] * 14
+        soon = [unattended.live(NOON + HOUR + timedelta(seconds=n)) for n in range(10, 120, 10)]
+    assert soon == [[]] * 11
 
-    assert unattended.live(NOON + HOUR + timedelta(minutes=15)) == ["2024-05-01-12"]
+    assert unattended.live(NOON + HOUR + timedelta(minutes=2)) == ["2024-05-01-12"]
 
     assert published(unattended) == ["one"]
     assert unattended.live(NOON + 5 * HOUR) == []
@@ -98,7 +98,7 @@ def test_waits_between_failures_grow(
     for quarter in range(4 * 24):
         unattended.live(NOON + HOUR + quarter * timedelta(minutes=15))
 
-    assert 4 <= len(unattended.runs) <= 9
+    assert 6 <= len(unattended.runs) <= 12
     assert set(unattended.runs) == {"2024-05-01-12"}
 
 
