@@ -60,4 +60,4 @@ def override_of(
 
 def root_run(context: dg.AssetExecutionContext) -> str:
     """The id that a run shares with its re-executions."""
-    return context.run.tags.get(_ROOT_RUN, context.run_id)
+    return context.run.tags.get(_ROOT_RUN, context.run.run_id)

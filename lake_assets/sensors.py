@@ -15,10 +15,6 @@ from resources.lake import Lake
 from resources.table import Table
 from resources.unattended_settings import unattended_settings
 
-#: Before backfills in the queue; and a run that crashed is not started again by Dagster, since the
-#: arrivals sensor reports anew what no attempt answered. Both together would refine it twice.
-_RUN_TAGS = {"dagster/priority": "10", "dagster/max_retries": "0"}
-
 
 def table_sensors(
     table: Table, automation: AutomationModel, end: datetime | None
@@ -33,7 +29,7 @@ def table_sensors(
             description=f"Refines and publishes what arrived for {table.name}.",
             default_status=_status(is_running=follows),
             minimum_interval_seconds=automation.every_seconds,
-            run_tags=_RUN_TAGS,
+            run_tags={"dagster/priority": "10"},
         ),
     ]
 
