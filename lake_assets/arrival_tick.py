@@ -53,9 +53,10 @@ class Tick:
         )
         is_busy = unfinished(self.instance, self.table)
         found = answers(self.lake, self.table, expected, now, is_busy)
-        answered = {key for key, seen in found.cursor.seen.items() if seen.pending is None}
+        quiet = {key for key, seen in found.cursor.seen.items() if seen.pending is None}
+        quiet.update(found.held)
         events = [
-            *self._arrivals(look.arrivals, answered),
+            *self._arrivals(look.arrivals, quiet),
             *self._repeated(found.again),
             *(self._observed(each, {}) for each in look.completed),
             *self._stale(before, found.cursor),
@@ -84,14 +85,17 @@ class Tick:
             cursor, now, is_time_up=lambda: time.monotonic() > until, notified=notified
         )
 
-    def _arrivals(self, arrivals: Sequence[Arrival], answered: set[str]) -> Iterator[Event]:
-        """What storage has no attempt of, and no run reported, is news; the rest is only shown."""
+    def _arrivals(self, arrivals: Sequence[Arrival], quiet: set[str]) -> Iterator[Event]:
+        """What storage has no attempt of, and no run reported, is news; the rest is only shown.
+
+        So is what is held until a run ends.
+        """
         for each in arrivals:
             metadata: Metadata = {
                 "complete": dg.MetadataValue.bool(each.is_complete),
                 "late": dg.MetadataValue.bool(each.is_late),
             }
-            if each.raw.key in answered or self._is_known(each.raw):
+            if each.raw.key in quiet or self._is_known(each.raw):
                 yield self._observed(each.raw, metadata)
             else:
                 yield self._materialized(each.raw, metadata)

@@ -24,10 +24,14 @@ LONGEST_WAIT = timedelta(hours=6)
 
 @dataclass(frozen=True)
 class Answers:
-    """The cursor without what was answered, and the partitions to report again."""
+    """The cursor without what was answered, and the partitions to report now, or not yet.
+
+    `again` are those to report once more; `held` are new ones that a run is under way for.
+    """
 
     cursor: Cursor
     again: tuple[str, ...]
+    held: tuple[str, ...]
 
 
 def with_versions(cursor: Cursor, versions: dict[str, str], refresh: int, now: datetime) -> Cursor:
@@ -49,7 +53,8 @@ def answers(
 ) -> Answers:
     """Look for the attempts that answer pending reports; `is_busy` tells of unfinished runs.
 
-    A report is due again at once when an attempt came that had listed too early, and after a wait
+    What comes while a run is under way is held until its end: it may be in that run, and the next one
+    of a run that crashes will have it. A report is due again at once when an attempt came that had listed too early, and after a wait
     that grows when none came at all.
     """
     reports = {key: seen.pending for key, seen in cursor.seen.items() if seen.pending is not None}
@@ -57,18 +62,22 @@ def answers(
     published = _published(lake, table, reports, verdicts)
     now_seen = dict(cursor.seen)
     again: list[str] = []
+    held: list[str] = []
     for key, report in reports.items():
         verdict = verdicts[key]
         known = replace(report, attempt=verdict.attempt if verdict is not None else "")
         if _is_answered(verdict, report, published):
             now_seen[key] = replace(cursor.seen[key], pending=None)
         elif report.reports == 1 and report.since == now.timestamp():
+            if is_busy(key):
+                held.append(key)
+                known = replace(known, since=0.0, reports=0)
             now_seen[key] = replace(cursor.seen[key], pending=known)
         elif (_is_missed(verdict, report) or _is_due(report, now)) and not is_busy(key):
             again.append(key)
             repeated = replace(known, since=now.timestamp(), reports=report.reports + 1)
             now_seen[key] = replace(cursor.seen[key], pending=repeated)
-    return Answers(replace(cursor, seen=now_seen), tuple(again))
+    return Answers(replace(cursor, seen=now_seen), tuple(again), tuple(held))
 
 
 def _published(

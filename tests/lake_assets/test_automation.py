@@ -170,6 +170,31 @@ def test_a_report_waits_while_a_run_of_its_hour_is_under_way(unattended: Unatten
     ]
 
 
+def test_what_arrives_while_a_run_is_under_way_is_held_until_its_end(
+    unattended: Unattended,
+) -> None:
+    workshop = unattended.workshop
+    started = workshop.instance.create_run_for_job(
+        workshop.definitions.resolve_implicit_global_asset_job_def(),
+        asset_selection=frozenset({dg.AssetKey(["refined", "plays"])}),
+        tags={"dagster/partition": "2024-05-01-12"},
+        status=dg.DagsterRunStatus.STARTED,
+    )
+    workshop.deliver("2024/05/01/12", "a.json", play("one"))
+
+    (shown,) = unattended.tick(NOON + HOUR)
+    workshop.instance.report_run_failed(started)
+    workshop.instance.add_run_tags(started.run_id, {"dagster/will_retry": "true"})
+    before_retry = unattended.tick(NOON + HOUR + timedelta(seconds=30))
+    workshop.instance.add_run_tags(started.run_id, {"dagster/auto_retry_run_id": "another"})
+    after = unattended.live(NOON + HOUR + timedelta(seconds=60))
+
+    assert isinstance(shown, dg.AssetObservation)
+    assert before_retry == []
+    assert after == ["2024-05-01-12"]
+    assert published(unattended) == ["one"]
+
+
 # --- References, the declaration, and what is too old ---
 
 
