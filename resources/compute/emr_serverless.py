@@ -18,8 +18,7 @@ from urllib.parse import quote
 from resources.aws import AwsSettings, aws_client
 from resources.compute.emr_serverless_application import Applications
 from resources.compute.emr_serverless_settings import (
-    SPARK_MEMORY,
-    WORKER_VCPU,
+    SPARK_SIZES,
     EmrServerlessSettings,
 )
 from resources.compute.engine import (
@@ -83,7 +82,7 @@ class EmrServerless:
         self._settings = settings
         self._root = root
         self._policy = session_policy(aws, [root, raw_root], [root])
-        self._logs = f"{root}/logs/{self.name}"
+        self._logs = f"{root}/_jobs/{self.name}-logs"
 
     def find(self, key: str) -> Submitted | None:
         """The run whose name ends with the key, of the last eight days."""
@@ -184,14 +183,18 @@ class EmrServerless:
 
     def _spark(self, request: JobRequest) -> dict[str, str]:
         """Spark's settings, as a classification: unlike parameters they need no quoting."""
+        cores, memory = SPARK_SIZES[min(request.enlarged, len(SPARK_SIZES) - 1)]
+        size = {
+            f"spark.{each}.{name}": value
+            for each in ("driver", "executor")
+            for name, value in (("cores", str(cores)), ("memory", memory))
+        }
+        given = {"spark.dynamicAllocation.maxExecutors": str(self._settings.executors)}
+        given |= request.spark_config
         files = {"spark.submit.pyFiles": request.code, "spark.jars": ",".join(request.jars)}
         return {
-            "spark.driver.cores": str(WORKER_VCPU),
-            "spark.driver.memory": SPARK_MEMORY,
-            "spark.executor.cores": str(WORKER_VCPU),
-            "spark.executor.memory": SPARK_MEMORY,
-            "spark.dynamicAllocation.maxExecutors": str(self._settings.executors),
-            **request.spark_config,
+            # A job that lacked memory comes with more than Spark's default, not than this size.
+            **({**given, **size} if request.enlarged else {**size, **given}),
             **{name: value for name, value in files.items() if value},
         }
 

@@ -11,9 +11,11 @@ from resources.compute.runtimes import EMR_RELEASES, require_runtime
 from resources.environment import matching, one_of, optional, whole_number
 from resources.errors import SettingsError
 
-#: Of the driver and of each executor: the service's own size, whose memory Spark shares with what
-#: it needs beside (14 GB and a tenth of that).
-WORKER_VCPU, WORKER_MEMORY_GB, SPARK_MEMORY = 4, 16, "14g"
+#: What the driver and each executor have unless a job lacked memory: the service's own size.
+WORKER_VCPU, WORKER_MEMORY_GB = 4, 16
+#: Spark's cores and memory by how often a job lacked it. A tenth comes on top, and the service takes
+#: up to 30 GB with 4 vCPU and up to 60 GB with 8.
+SPARK_SIZES = ((4, "14g"), (4, "27g"), (8, "54g"))
 ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+")
 
 _PREFIX = "LAKE_EMR_SERVERLESS_"

@@ -14,6 +14,8 @@ JOB_ARGUMENT = "--lake-assets-job"
 RUN_ARGUMENT = "--lake-assets-run"
 #: What Glue takes in all (AWS Glue quotas: arguments of a job, 260 KB).
 LONGEST_BYTES = 260 * 1024
+#: What the type of worker decides on Glue.
+_OF_WORKERS = ("spark.driver.memory", "spark.executor.memory")
 #: Special parameters of Glue, which it does not leave to a script.
 _OF_GLUE = re.compile(
     r"--(JOB_NAME|JOB_ID|JOB_RUN_ID|TempDir|conf|scriptLocation|mode|debug|class|job-.*|enable-.*"
@@ -28,7 +30,9 @@ def run_arguments(request: JobRequest, *, autoscaling: bool) -> dict[str, str]:
         "--scriptLocation": request.entry_point,
         "--extra-py-files": request.code,
         "--extra-jars": ",".join(request.jars),
-        "--conf": _conf(request.spark_config),
+        "--conf": _conf(
+            {name: each for name, each in request.spark_config.items() if name not in _OF_WORKERS}
+        ),
         "--job-bookmark-option": "job-bookmark-disable",
         "--enable-auto-scaling": "true" if autoscaling else "",
         JOB_ARGUMENT: request.key,

@@ -28,6 +28,21 @@ WorkerType = Literal[
     "G.1X", "G.2X", "G.4X", "G.8X", "G.12X", "G.16X", "R.1X", "R.2X", "R.4X", "R.8X"
 ]
 
+#: What a run gets that lacked memory: the same cores with twice the memory, then twice of both.
+#: Memory cannot be said otherwise: Glue divides a worker's itself.
+LARGER: dict[WorkerType, tuple[WorkerType, WorkerType]] = {
+    "G.1X": ("R.1X", "R.2X"),
+    "G.2X": ("R.2X", "R.4X"),
+    "G.4X": ("R.4X", "R.8X"),
+    "G.8X": ("R.8X", "R.8X"),
+    "G.12X": ("G.16X", "G.16X"),
+    "G.16X": ("G.16X", "G.16X"),
+    "R.1X": ("R.2X", "R.4X"),
+    "R.2X": ("R.4X", "R.8X"),
+    "R.4X": ("R.8X", "R.8X"),
+    "R.8X": ("R.8X", "R.8X"),
+}
+
 _PREFIX = "LAKE_GLUE_JOB_"
 _CONNECTION = re.compile(r"[\w.-]{1,255}")
 _VERSION = r"\d+\.\d+"

@@ -16,7 +16,7 @@ from resources.catalog.glue_errors import PASSING
 from resources.compute.engine import JobRequest, JobState, Phase, Submitted, Usage
 from resources.compute.glue_arguments import JOB_ARGUMENT, run_arguments
 from resources.compute.glue_job_definition import JobDefinition
-from resources.compute.glue_job_settings import DPU_BY_WORKER, GlueJobSettings
+from resources.compute.glue_job_settings import DPU_BY_WORKER, LARGER, GlueJobSettings
 from resources.compute.log_streams import LogStreams
 from resources.compute.service import NotThere, Refused, Service
 from resources.compute.session_policy import session_policy
@@ -172,15 +172,20 @@ class GlueJobs:
 
     def _run(self, request: JobRequest) -> StartJobRunRequestTypeDef:
         settings = self._settings
+        worker = settings.worker_type
+        if request.enlarged:
+            worker = LARGER[worker][min(request.enlarged, 2) - 1]
+        # Which workers FLEX has spare is not certain; a run that failed before goes where all are.
+        execution = "STANDARD" if request.enlarged else settings.execution
         return {
             "JobName": self._job.name,
             "Arguments": run_arguments(request, autoscaling=settings.autoscaling),
             "Timeout": min(_LONGEST_MINUTES, math.ceil(request.timeout_seconds / 60)),
-            "WorkerType": settings.worker_type,
+            "WorkerType": worker,
             "NumberOfWorkers": settings.workers,
-            "ExecutionClass": settings.execution,
+            "ExecutionClass": execution,
             # A run with FLEX waits for capacity by itself.
-            "JobRunQueuingEnabled": settings.execution == "STANDARD",
+            "JobRunQueuingEnabled": execution == "STANDARD",
             "ExecutionRoleSessionPolicy": self._policy,
         }
 

@@ -23,7 +23,7 @@ _ACCOUNT, _PAGE = "123456789012", 200
 _FINAL = ("STOPPED", "SUCCEEDED", "FAILED", "TIMEOUT", "ERROR", "EXPIRED")
 _WAITING = ("STARTING", "WAITING")
 _SMALL = {"spark.driver.memory": "1g"}
-_DPU = {"G.1X": 1.0, "G.2X": 2.0, "G.4X": 4.0, "G.8X": 8.0}
+_DPU = {"G.1X": 1.0, "G.2X": 2.0, "R.1X": 1.0, "R.2X": 2.0}
 _LOG_GROUPS = "/aws-glue/jobs"
 
 

@@ -132,6 +132,26 @@ def test_a_job_is_started_with_its_files_settings_role_policy_and_logs(
     assert writes == [f"arn:aws:s3:::{lake.bucket}/analytics/lake=1/*"]
 
 
+@pytest.mark.parametrize(("enlarged", "memory", "cores"), [(1, "27g", "4"), (2, "54g", "8")])
+def test_a_job_that_lacked_memory_gets_larger_workers(
+    engine: EmrServerless,
+    server: EmrServerlessServer,
+    request_of: JobRequest,
+    enlarged: int,
+    memory: str,
+    cores: str,
+) -> None:
+    config = {"spark.executor.memory": "8g", "spark.driver.memory": "8g"}
+
+    engine.submit(replace(request_of, spark_config=config, enlarged=enlarged))
+
+    (asked,) = server.requested("StartJobRun")
+    (classification,) = asked["configurationOverrides"]["applicationConfiguration"]
+    spark = classification["properties"]
+    assert (spark["spark.executor.memory"], spark["spark.driver.memory"]) == (memory, memory)
+    assert spark["spark.executor.cores"] == cores
+
+
 def test_a_job_is_started_once_whatever_happens_to_the_answers(
     engine: EmrServerless, server: EmrServerlessServer, request_of: JobRequest
 ) -> None:

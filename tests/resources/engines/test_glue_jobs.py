@@ -133,6 +133,28 @@ def test_flex_waits_by_itself(
     assert "--enable-auto-scaling" not in asked["Arguments"]
 
 
+@pytest.mark.parametrize(("enlarged", "worker"), [(0, "G.1X"), (1, "R.1X"), (2, "R.2X")])
+def test_a_job_that_lacked_memory_gets_workers_that_have_more(
+    aws: AwsSettings,
+    server: GlueJobsServer,
+    lake: S3Storage,
+    request_of: JobRequest,
+    enlarged: int,
+    worker: str,
+) -> None:
+    flex = replace(SETTINGS, execution="FLEX")
+    config = {"spark.executor.memory": "8g", "spark.driver.memory": "8g", "spark.a": "1"}
+
+    GlueJobs(aws, flex, lake.root, "s3://raw/events").submit(
+        replace(request_of, spark_config=config, enlarged=enlarged)
+    )
+
+    (asked,) = server.requested("StartJobRun")
+    assert asked["WorkerType"] == worker
+    assert asked["ExecutionClass"] == ("STANDARD" if enlarged else "FLEX")
+    assert asked["Arguments"]["--conf"] == "spark.a=1"
+
+
 def test_a_run_whose_answer_was_lost_is_found_and_not_started_again(
     engine: GlueJobs, server: GlueJobsServer, request_of: JobRequest
 ) -> None:
