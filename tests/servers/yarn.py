@@ -26,7 +26,6 @@ _PACKAGES = (
     f"org.apache.hadoop:hadoop-client-runtime:{_HADOOP}",
     "org.mockito:mockito-core:4.11.0",
     "junit:junit:4.13.2",
-    "org.hamcrest:hamcrest:1.3",
     "org.bouncycastle:bcprov-jdk18on:1.78.1",
     "org.bouncycastle:bcpkix-jdk18on:1.78.1",
     "org.bouncycastle:bcutil-jdk18on:1.78.1",
