@@ -22,27 +22,18 @@ from resources.compute.emr_requests import (
     warm_name,
 )
 from resources.compute.emr_settings import EmrSettings
+from resources.compute.emr_states import cluster_end, step_state
 from resources.compute.emr_usage import instance_usage
 from resources.compute.engine import JobRequest, JobState, Phase, Submitted, Usage
 from resources.errors import EngineUnavailable
 
 if TYPE_CHECKING:
     from types_boto3_emr import EMRClient
-    from types_boto3_emr.type_defs import ClusterSummaryTypeDef
+    from types_boto3_emr.type_defs import ClusterSummaryTypeDef, ClusterTypeDef
 
 #: Clusters that were made longer ago than this hold no job that anybody waits for.
 _LOOK_BACK = timedelta(days=8)
 _ALIVE = frozenset({"STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"})
-_ENDED = frozenset({"TERMINATED", "TERMINATED_WITH_ERRORS"})
-_PHASES = {
-    "PENDING": Phase.WAITING,
-    "CANCEL_PENDING": Phase.RUNNING,
-    "RUNNING": Phase.RUNNING,
-    "COMPLETED": Phase.SUCCEEDED,
-    "CANCELLED": Phase.CANCELLED,
-    "FAILED": Phase.FAILED,
-    "INTERRUPTED": Phase.FAILED,
-}
 
 
 class _Place(NamedTuple):
@@ -90,7 +81,7 @@ class EmrEngine:
         found = self._step_state(place)
         if found.phase.is_final:
             return found
-        ended = self._cluster_end(place)
+        ended = cluster_end(self._cluster(place)["Status"])
         if ended is None:
             return found
         # The step may have ended between the two looks.
@@ -119,8 +110,7 @@ class EmrEngine:
     def log(self, job: Submitted, lines: int) -> list[str]:
         """The last lines of the driver's log, then of the step's, if EMR has uploaded them yet."""
         place = _place(job)
-        with self._asking("describe a cluster", "DescribeCluster"):
-            found = self._client.describe_cluster(ClusterId=place.cluster)["Cluster"]
+        found = self._cluster(place)
         if "LogUri" not in found:
             return []
         return EmrLog(self._aws, found["LogUri"], place.cluster).tail(place.step, lines)
@@ -225,33 +215,15 @@ class EmrEngine:
     def _step_state(self, place: _Place) -> JobState:
         with self._asking("describe a step", "DescribeStep"):
             found = self._client.describe_step(ClusterId=place.cluster, StepId=place.step)["Step"]
-        status = found["Status"]
-        failure = status.get("FailureDetails", {})
-        said = [
-            status.get("StateChangeReason", {}).get("Message", ""),
-            failure.get("Reason", ""),
-            failure.get("Message", ""),
-            failure.get("LogFile", ""),
-        ]
-        return JobState(_PHASES[status["State"]], "; ".join(filter(None, [status["State"], *said])))
+        return step_state(found["Status"])
 
-    def _cluster_end(self, place: _Place) -> str | None:
-        """Why the cluster ended, or None while it has not."""
+    def _cluster(self, place: _Place) -> ClusterTypeDef:
         with self._asking("describe a cluster", "DescribeCluster"):
-            found = self._client.describe_cluster(ClusterId=place.cluster)["Cluster"]
-        status = found["Status"]
-        if status["State"] not in _ENDED:
-            return None
-        reason = status.get("StateChangeReason", {})
-        details = [each.get("ErrorMessage", "") for each in status.get("ErrorDetails", [])]
-        said: list[str] = [reason.get("Code", ""), reason.get("Message", ""), *details]
-        return f"the cluster {status['State']}: {'; '.join(filter(None, said))}"
+            return self._client.describe_cluster(ClusterId=place.cluster)["Cluster"]
 
     def _is_own(self, place: _Place) -> bool:
         """Whether the cluster was made for this job alone, whatever the settings say by now."""
-        with self._asking("describe a cluster", "DescribeCluster"):
-            found = self._client.describe_cluster(ClusterId=place.cluster)["Cluster"]
-        return "shared " not in found["Name"]
+        return "shared " not in self._cluster(place)["Name"]
 
     def _terminate(self, place: str) -> None:
         with self._asking("end a cluster", "TerminateJobFlows", f"cluster/{place}"):

@@ -63,7 +63,7 @@ class JobRun:
 
     def follow(self) -> JobFigures:
         """Return when the job has succeeded; raises `EngineError` or a kind of it otherwise."""
-        self._job = self._patiently(self._find_or_submit)
+        self._job = self._patiently(lambda: self._engine.submit(self._request))
         self._log.info("%s runs it: %s %s", self._engine.name, self._job.id, self._job.url)
         intervals = self._pace.intervals()
         while not self._look(self._job):
@@ -112,10 +112,6 @@ class JobRun:
             self._log.warning("ending %s on %s", job.id, job.engine)
             self._patiently(lambda: self._engine.cancel(job))
         self._patiently(lambda: self._engine.close(job))
-
-    def _find_or_submit(self) -> Submitted:
-        """Both at each try: a call that failed may have started the job all the same."""
-        return self._engine.find(self._request.key) or self._engine.submit(self._request)
 
     def _look(self, job: Submitted) -> bool:
         """See how far the job is; whether it has ended."""
