@@ -11,7 +11,7 @@ import json
 import threading
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from resources.aws import AwsSettings, aws_client
@@ -19,6 +19,7 @@ from spark.job_spec import JobSpec
 from spark.reports import Payload
 from tests.servers.emr import Launcher, Running
 from tests.servers.spark_submit import SparkSubmit, Submission
+from tests.servers.yarn import Yarn
 
 
 @dataclass(frozen=True)
@@ -51,24 +52,52 @@ class SparkStep:
         )
 
 
-def spark_launcher(
-    aws: AwsSettings, master: tuple[str, ...] = ("--master", "local[1]")
-) -> Launcher:
-    """Steps are real processes of `spark-submit`, in the process of their own unless said else."""
+def spark_launcher(aws: AwsSettings) -> Launcher:
+    """Steps are real processes of `spark-submit`, with Spark in the same process."""
 
     def launch(arguments: list[str], folder: Path) -> Running:
-        step = SparkStep.of(arguments)
-        submission = Submission(
-            entry_point=step.entry_point,
-            arguments=step.arguments,
-            py_files=step.py_files,
-            jars=step.jars,
-            config=step.config,
-            master=master,
+        return SparkSubmit(_submission(SparkStep.of(arguments)), aws, folder)
+
+    return launch
+
+
+def yarn_launcher(aws: AwsSettings, yarn: Yarn) -> Launcher:
+    """Steps are `spark-submit --deploy-mode cluster`: killing one leaves the job in YARN."""
+
+    def launch(arguments: list[str], folder: Path) -> Running:
+        submission = _submission(SparkStep.of(arguments))
+        # What a machine of EMR has by itself: boto3, credentials, and here the endpoints.
+        machine = {
+            "PYTHONPATH": str(folder / "python"),
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_DEFAULT_REGION": aws.region,
+            "AWS_ENDPOINT_URL": aws.endpoints["s3"],
+        }
+        handed = {
+            f"{start}.{name}": value
+            for start in ("spark.yarn.appMasterEnv", "spark.executorEnv")
+            for name, value in machine.items()
+        }
+        submission = replace(
+            submission,
+            master=yarn.master,
+            environment=yarn.environment(),
+            config={**handed, **submission.config},
         )
         return SparkSubmit(submission, aws, folder)
 
     return launch
+
+
+def _submission(step: SparkStep) -> Submission:
+    return Submission(
+        entry_point=step.entry_point,
+        arguments=step.arguments,
+        py_files=step.py_files,
+        jars=step.jars,
+        config=step.config,
+    )
 
 
 class Telling:

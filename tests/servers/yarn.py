@@ -34,7 +34,7 @@ _PACKAGES = (
     "javax.activation:javax.activation-api:1.2.0",
 )
 #: What a cluster of one node has in all, and the most that one container may have, in MB.
-NODE_MB, CONTAINER_MB = 2560, 2048
+NODE_MB, CONTAINER_MB = 3072, 2048
 
 
 @dataclass(frozen=True)
