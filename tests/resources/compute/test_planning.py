@@ -33,7 +33,9 @@ def workshop(tmp_path: Path) -> Workshop:
 
 
 def refined(workshop: Workshop) -> list[Refined]:
-    rows: list[dict[str, object]] = [{"play_id": "a", "song_id": None, "seconds": None, "title": None}]
+    rows: list[dict[str, object]] = [
+        {"play_id": "a", "song_id": None, "seconds": None, "title": None}
+    ]
     return workshop.lake.refine(PyArrowCompute({FIVE: rows}), workshop.table, [FIVE])
 
 
