@@ -27,6 +27,8 @@ compile() {
 }
 
 compile requirements.lock 3.11 pyproject.toml --extra dev --extra deploy --extra ui
+# Into the same environment, so at the same versions.
+compile scripts/locks/notebook.lock 3.11 pyproject.toml --extra notebook --constraint requirements.lock
 for input in scripts/locks/*.in; do
     compile "${input%.in}.lock" 3.9 "$input" --no-config
 done
