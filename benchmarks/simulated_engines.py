@@ -3,8 +3,8 @@
 The model: a job waits, starts, then works `WORK` core-seconds for each GB over the engine's cores,
 of which a share is lost to what cannot be done in parallel. Waits and work scatter lognormally. Waits
 are of the size that AWS's users report: minutes for a cluster's instances, about one for workers of
-EMR Serverless, less for Glue. Costs are by the price table. `auto` knows nothing of these numbers but
-the sites: its defaults are off by the factor that `WORK` is, until runs show it.
+EMR Serverless, less for Glue. Costs are by the price table. Of these numbers `auto` knows the sites:
+its defaults are off by the factor that `WORK` is, and in their waits, until runs show it.
 """
 
 from __future__ import annotations
