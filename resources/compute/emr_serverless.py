@@ -6,17 +6,14 @@ every 15 seconds.
 
 from __future__ import annotations
 
-import gzip
 import math
-import zlib
-from collections import deque
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from resources.aws import AwsSettings, aws_client
 from resources.compute.emr_serverless_application import Applications
+from resources.compute.emr_serverless_log import driver_log
 from resources.compute.emr_serverless_settings import (
     SPARK_SIZES,
     EmrServerlessSettings,
@@ -33,8 +30,7 @@ from resources.compute.engine import (
 from resources.compute.requests import tag_values
 from resources.compute.service import NotThere, Refused, Service
 from resources.compute.session_policy import session_policy
-from resources.errors import EngineError, ObjectMissing
-from resources.storage import S3Storage
+from resources.errors import EngineError
 
 if TYPE_CHECKING:
     from types_boto3_emr_serverless import EMRServerlessClient
@@ -129,11 +125,7 @@ class EmrServerless:
 
     def log(self, job: Submitted, lines: int) -> list[str]:
         """The ends of what the driver printed and of what Spark logged there."""
-        folder = S3Storage(*_bucket_and_prefix(self._folder(job)), self._aws)
-        return [
-            *_tail(folder, "SPARK_DRIVER/stdout.gz", lines),
-            *_tail(folder, "SPARK_DRIVER/stderr.gz", lines),
-        ]
+        return driver_log(self._folder(job), self._aws, lines)
 
     def usage(self, job: Submitted) -> Usage | None:
         """What is billed, or until the service says that, what was used."""
@@ -217,7 +209,7 @@ class EmrServerless:
 
     def _submitted(self, application: str, run: str) -> Submitted:
         job = Submitted(self.name, f"{application}/{run}")
-        bucket, prefix = _bucket_and_prefix(self._folder(job))
+        bucket, _, prefix = self._folder(job).partition("://")[2].partition("/")
         region = self._aws.region
         return Submitted(
             self.name,
@@ -231,19 +223,6 @@ class EmrServerless:
         return f"{self._logs}/applications/{application}/jobs/{run}"
 
 
-def _tail(folder: S3Storage, key: str, lines: int) -> Iterator[str]:
-    """The last lines of a compressed log; none where there is no such log (yet)."""
-    try:
-        data = folder.read(key)
-    except ObjectMissing:
-        return iter(())
-    try:
-        text = gzip.decompress(data).decode(errors="replace")
-    except (EOFError, OSError, zlib.error):
-        return iter(())  # half of it, while the service renews it
-    return iter(deque(text.splitlines(), maxlen=lines))
-
-
 def _ids(job: Submitted) -> tuple[str, str]:
     application, _, run = job.id.partition("/")
     return application, run
@@ -252,8 +231,3 @@ def _ids(job: Submitted) -> tuple[str, str]:
 def _place(job: Submitted) -> str:
     application, run = _ids(job)
     return f"/applications/{application}/jobruns/{run}"
-
-
-def _bucket_and_prefix(address: str) -> tuple[str, str]:
-    bucket, _, prefix = address.partition("://")[2].partition("/")
-    return bucket, prefix

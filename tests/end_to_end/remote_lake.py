@@ -56,7 +56,10 @@ class Remote:
     def finish(self, run: str) -> Told:
         """Run to the end; what the process tells of it."""
         process = self.start(run)
-        out, err = process.communicate(timeout=SECONDS)
+        try:
+            out, err = process.communicate(timeout=SECONDS)
+        finally:
+            process.kill()
         assert process.returncode == 0, err[-6000:]
         told: Told = json.loads(out.splitlines()[-1])
         return told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -224,6 +225,22 @@ def test_a_job_that_waits_is_cancelled_without_having_started(
     assert server.runs.all[0].process is None
     assert engine.usage(job) is None
     assert engine.log(job, 10) == []
+
+
+def test_the_ends_of_both_logs_are_read_and_half_of_one_is_none(
+    engine: EmrServerless, lake: S3Storage, request_of: JobRequest
+) -> None:
+    job = engine.submit(request_of)
+    application, _, run = job.id.partition("/")
+    folder = f"_jobs/emr-serverless-logs/applications/{application}/jobs/{run}/SPARK_DRIVER"
+    lake.write(f"{folder}/stdout.gz", gzip.compress(b"a\nb\nc\n"))
+    errors = gzip.compress("d\ne é\n".encode())
+    lake.write(f"{folder}/stderr.gz", errors)
+    assert engine.log(job, 2) == ["b", "c", "d", "e é"]
+
+    lake.write(f"{folder}/stderr.gz", errors[:-9])
+
+    assert engine.log(job, 2) == ["b", "c"]
 
 
 def test_cancelling_what_has_ended_or_is_forgotten_is_no_error(
