@@ -8,8 +8,8 @@ jobs too, whose runs nobody can stop, queue or let expire.
 
 from __future__ import annotations
 
-import itertools
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,7 +41,6 @@ class GlueJobsServer(ControlPlane):
         self.refused_stop: tuple[str, str] | None = None
         self._aws = aws
         self._folder = folder
-        self._numbers = itertools.count(1)
 
     def create_job(self, params: Params) -> Params:
         name = params.pop("Name")
@@ -73,7 +72,8 @@ class GlueJobsServer(ControlPlane):
         if len(running) >= job["ExecutionProperty"]["MaxConcurrentRuns"] and not queued:
             message = f"Concurrent runs exceeded for {params['JobName']}"
             raise RefusedError("ConcurrentRunsExceededException", message)
-        number = f"jr_{next(self._numbers):064x}"
+        # Of its own among all servers: logs of several lie in one CloudWatch.
+        number = f"jr_{uuid.uuid4().hex * 2}"
         run = Run(number, params, self.clock.now(), "WAITING" if self.runs.held else "STARTING")
         self.runs.add(run)
         return {"JobRunId": run.id}
