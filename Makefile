@@ -34,6 +34,11 @@ test: ## Set up with the servers of the tests and run them (ARGS=... goes to pyt
 	@bash scripts/setup.sh tests
 	@$(RUN) -m pytest $(ARGS)
 
+.PHONY: test-big
+test-big: ## Set up likewise and run the tests that take minutes each
+	@bash scripts/setup.sh tests
+	@$(RUN) -m pytest -m big $(ARGS)
+
 .PHONY: test-load
 test-load: ## Set up with versitygw, an S3 server, and put load on it
 	@bash scripts/setup.sh load

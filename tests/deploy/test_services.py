@@ -24,7 +24,7 @@ import pytest
 from resources.catalog.local import LocalCatalog
 from tests.servers.postgres import Postgres
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.big
 
 ROOT = Path(__file__).resolve().parents[2]
 _PATIENCE_SECONDS = 240.0

@@ -118,6 +118,7 @@ def wait_for(process: subprocess.Popen[str], has_come: Callable[[], bool], momen
 
 
 @pytest.mark.timeout(1800)  # starts Spark seven times, which a busy machine takes its time for
+@pytest.mark.big
 def test_a_run_killed_inside_spark_is_mended_by_a_rerun(
     workshop: Workshop, run: Run, spark: SparkSession, wholes: dict[str, Seen]
 ) -> None:
@@ -146,6 +147,7 @@ def test_a_run_killed_inside_spark_is_mended_by_a_rerun(
     require_only_wholes(seeing, wholes)
 
 
+@pytest.mark.big
 def test_a_run_whose_spark_outlives_it_is_mended_by_a_rerun(
     workshop: Workshop, run: Run, wholes: dict[str, Seen]
 ) -> None:
@@ -168,6 +170,7 @@ def test_a_run_whose_spark_outlives_it_is_mended_by_a_rerun(
 # --- Two at the same time ---
 
 
+@pytest.mark.big
 def test_two_runs_of_the_same_partitions_both_end_and_one_wins_whole(
     workshop: Workshop, run: Run, wholes: dict[str, Seen]
 ) -> None:
@@ -192,6 +195,7 @@ def test_two_runs_of_the_same_partitions_both_end_and_one_wins_whole(
         assert f"attempt={pointer.attempt}" in pointer.directory
 
 
+@pytest.mark.big
 def test_runs_with_different_rows_at_the_same_time_leave_one_of_them_whole(
     tmp_path: Path, wholes: dict[str, Seen]
 ) -> None:

@@ -35,7 +35,7 @@ from tests.end_to_end.plays import (
 from tests.servers.faulty import NO_CALL, faulty_proxy
 from tests.workshop import Workshop
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.big
 SCRIPT = "crashing_on_s3.py"
 _BUCKETS = itertools.count(1)
 

@@ -33,7 +33,7 @@ NO_STORAGE = range(340, 349)
 NO_ENGINE = range(410, 416)
 BAD_DEPLOYMENT = range(505, 530)
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.big
 
 
 @dataclass

@@ -58,7 +58,7 @@ def test_hours_refined_by_a_step_of_emr_are_as_in_process(
     assert not any(each.is_alive for each in remote.server.clusters.values())
 
 
-@pytest.mark.slow
+@pytest.mark.big
 @pytest.mark.parametrize("stage", ["creating", "pending", "running", "succeeded"])
 def test_a_run_killed_at_any_stage_and_tried_again_is_one_job(
     remote: OnEmr, in_process: Workshop, stage: str

@@ -72,6 +72,7 @@ def test_hours_refined_elsewhere_are_as_in_process(remote: Managed, in_process: 
     assert remote.states == [DONE[remote.engine]]
 
 
+@pytest.mark.big
 @pytest.mark.parametrize("stage", ["creating", "pending", "running", "succeeded"])
 def test_a_run_killed_at_any_stage_and_tried_again_is_one_job(
     remote: Managed, in_process: Workshop, stage: str
