@@ -73,10 +73,10 @@ def test_a_run_killed_at_any_of_its_steps_never_shows_half_a_partition(
     assert places(killed) >= {
         "folder.py:_write_through",  # the verdict
         "folder.py:write",
-        "local.py:_has_pointers",  # the table, as it was
+        "local_rows.py:has_pointers",  # the table, as it was
         "local.py:publish",
         "sqlite.py:_transaction",
-        "local.py:_all_tables",  # reading back
+        "local_rows.py:all_tables",  # reading back
     }
 
 
