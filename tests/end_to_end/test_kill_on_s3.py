@@ -35,7 +35,7 @@ from tests.end_to_end.plays import (
 from tests.servers.faulty import NO_CALL, faulty_proxy
 from tests.workshop import Workshop
 
-pytestmark = pytest.mark.big
+pytestmark = pytest.mark.slow
 SCRIPT = "crashing_on_s3.py"
 _BUCKETS = itertools.count(1)
 
@@ -90,6 +90,7 @@ SPARK_MOMENTS = {
 
 
 @pytest.mark.timeout(1800)  # starts Spark fourteen times
+@pytest.mark.big
 def test_a_run_killed_inside_spark_never_shows_half_a_partition(
     tmp_path: Path, variables: dict[str, str], songs_database: Path, wholes: dict[str, Seen]
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -17,7 +16,6 @@ from resources.compute.job_run import Terms
 from resources.compute.remote import RemoteCompute
 from resources.lake import Lake
 from resources.settings import load_settings
-from resources.source_database import lake_database
 from resources.storage import S3Storage
 from resources.table import Reference
 from spark.contract import Column, Contract
@@ -35,8 +33,10 @@ REFERENCE = Reference(
 
 @pytest.mark.slow
 def test_a_job_fetches_the_password_and_it_is_nowhere_else(
-    mariadb: MariaDb, aws_settings: AwsSettings, tmp_path: Path
+    mariadb: MariaDb, aws_settings: AwsSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("LAKE_DATABASE_SECRET", "songs")
+    monkeypatch.setenv("LAKE_DATABASE_CA", str(mariadb.ca))
     mariadb.run(
         "CREATE DATABASE elsewhere; CREATE TABLE elsewhere.songs (song_id INT PRIMARY KEY,"
         " title VARCHAR(50)); INSERT INTO elsewhere.songs VALUES (1, 'One'), (2, NULL)"
@@ -65,13 +65,12 @@ def test_a_job_fetches_the_password_and_it_is_nowhere_else(
                 "LAKE_DATABASE_CA": str(mariadb.ca),
             }
         )
-        environment = {**os.environ, "LAKE_DATABASE_SECRET": "songs"}
-        environment["LAKE_DATABASE_CA"] = str(mariadb.ca)
-        source = lake_database(settings, environment).remote()
+        lake = Lake(settings)
+        source = lake.database.remote()
         engine = EmrEngine(EmrSettings("service", "instances"), storage.root, settings.aws)
         compute = RemoteCompute(engine, storage, "run", Terms(), logging.getLogger("tests"))
 
-        taken = Lake(settings).snapshot(compute, REFERENCE, source.options, source.login)
+        taken = lake.snapshot(compute, REFERENCE, source.options, source.login)
 
     assert taken.version.rows == 2
     rows = [
