@@ -10,7 +10,7 @@ from tests.end_to_end.radio_on_s3 import HOURS, require_every_play_once, take_to
 from tests.servers.faulty import FAULTS, a_tenth, faulty_proxy
 
 
-@pytest.mark.slow
+@pytest.mark.big
 def test_a_tenth_of_calls_that_fail_change_no_row(
     radio: Path, moto_url: str, tmp_path: Path
 ) -> None:

@@ -23,7 +23,7 @@ ROLE = "arn:aws:iam::123456789012:role/lake-jobs"
 DONE = {"emr-serverless": "SUCCESS", "glue": "SUCCEEDED"}
 ENDED = {"emr-serverless": "CANCELLED", "glue": "STOPPED"}
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.big
 
 
 @dataclass
@@ -72,7 +72,6 @@ def test_hours_refined_elsewhere_are_as_in_process(remote: Managed, in_process: 
     assert remote.states == [DONE[remote.engine]]
 
 
-@pytest.mark.big
 @pytest.mark.parametrize("stage", ["creating", "pending", "running", "succeeded"])
 def test_a_run_killed_at_any_stage_and_tried_again_is_one_job(
     remote: Managed, in_process: Workshop, stage: str

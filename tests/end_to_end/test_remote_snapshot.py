@@ -31,7 +31,7 @@ REFERENCE = Reference(
 )
 
 
-@pytest.mark.slow
+@pytest.mark.big
 def test_a_job_fetches_the_password_and_it_is_nowhere_else(
     mariadb: MariaDb, aws_settings: AwsSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
