@@ -7,7 +7,6 @@ import os
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
@@ -22,7 +21,9 @@ import dagster as dg
 import pytest
 
 from resources.catalog.local import LocalCatalog
+from tests.servers.ports import free_port
 from tests.servers.postgres import Postgres
+from tests.servers.starting import end_group
 
 pytestmark = pytest.mark.big
 
@@ -81,7 +82,7 @@ def deployment(
     home = tmp_path / "dagster"
     home.mkdir()
     shutil.copyfile(ROOT / "deploy" / "dagster.yaml", home / "dagster.yaml")
-    ports = {"4000": str(_free_port()), "3000": str(_free_port())}
+    ports = {"4000": str(free_port()), "3000": str(free_port())}
     workspace = (ROOT / "deploy" / "workspace.yaml").read_text(encoding="utf-8")
     (home / "workspace.yaml").write_text(workspace.replace("4000", ports["4000"]))
     own = {
@@ -138,7 +139,7 @@ def test_a_run_that_is_cut_off_by_a_stop_is_started_again(deployment: Deployment
     with LocalCatalog(str(deployment.root)).holding():
         run = deployment.launch("cleanup", {})
         _wait(lambda: deployment.status(run) == "STARTED", "the run to start")
-        _end(deployment.processes["code"])
+        end_group(deployment.processes["code"], signal.SIGTERM, 20)
     with deployment.start("code"):
         _wait(lambda: not orphan.exists(), "another run to clean up")
         assert deployment.status(run) == "FAILURE"
@@ -169,19 +170,7 @@ def _service(name: str, home: Path, ports: Mapping[str, str]) -> Iterator[subpro
         try:
             yield process
         finally:
-            _end(process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """As systemd does: SIGTERM to the whole group, SIGKILL after a while."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(20)
-        except ProcessLookupError:
-            return
-        except subprocess.TimeoutExpired:
-            continue
+            end_group(process, signal.SIGTERM, 20)
 
 
 def _wait(is_so: Callable[[], bool], what: str, home: Path | None = None) -> None:
@@ -192,9 +181,3 @@ def _wait(is_so: Callable[[], bool], what: str, home: Path | None = None) -> Non
             said = "\n".join(f"{each.name}: {each.read_text()[-3000:]}" for each in logs)
             raise AssertionError(f"waited {_PATIENCE_SECONDS:.0f} seconds for {what}\n{said}")
         time.sleep(0.5)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

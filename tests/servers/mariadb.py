@@ -10,13 +10,13 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.servers.ports import free_port
+from tests.servers.starting import wait_until_up
 
 #: The programs that a server needs, as Debian's packages name them.
 PROGRAMS = ("mariadbd", "mariadb-install-db", "mariadb", "openssl")
@@ -87,7 +87,13 @@ def mariadb_server() -> Iterator[MariaDb]:
               "--auth-root-authentication-method=normal", "--skip-test-db", *_as_root()])  # fmt: skip
         server = _start(folder)
         try:
-            _wait(server)
+            wait_until_up(
+                "mariadbd",
+                server.process,
+                lambda: _answers(server),
+                _START_SECONDS,
+                (folder / "log").read_text,
+            )
             _create_reader(server)
             yield server
         finally:
@@ -119,18 +125,12 @@ def _start(folder: Path) -> MariaDb:
     return MariaDb(folder, port, process)
 
 
-def _wait(server: MariaDb) -> None:
-    started = time.monotonic()
-    while True:
-        try:
-            server.run("SELECT 1")
-            return
-        except RuntimeError as error:
-            is_late = time.monotonic() - started > _START_SECONDS
-            if is_late or server.process.poll() is not None:
-                log = (server.folder / "log").read_text(errors="replace")
-                raise RuntimeError(f"mariadbd did not start: {log[-2000:]}") from error
-            time.sleep(0.1)
+def _answers(server: MariaDb) -> bool:
+    try:
+        server.run("SELECT 1")
+    except RuntimeError:
+        return False
+    return True
 
 
 def _create_reader(server: MariaDb) -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.servers.ports import free_port
 
 PASSWORD = "p%40ss'word /?#"
 _VERSIONS = Path("/usr/lib/postgresql")
@@ -57,7 +58,7 @@ def postgres_server() -> Iterator[Postgres]:
         if user := _user():
             for path in (folder, password):
                 shutil.chown(path, user)
-        data, port = f"{folder}/data", _free_port()
+        data, port = f"{folder}/data", free_port()
         _run([f"{programs}/initdb", "--pgdata", data, "--username=dagster", "--no-sync",
               "--auth=scram-sha-256", f"--pwfile={password}"])  # fmt: skip
         options = f"-c listen_addresses=127.0.0.1 -c port={port} -c fsync=off -k {folder}"
@@ -102,9 +103,3 @@ def _run(command: list[str], environment: dict[str, str] | None = None) -> None:
         if done.returncode:
             said = output.read().decode(errors="replace")
             raise RuntimeError(f"{command[0]} failed: {said[-2000:]}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -25,6 +24,7 @@ from trino.dbapi import connect
 
 from tests.servers.needed import missing
 from tests.servers.ports import free_port
+from tests.servers.starting import wait_until_up
 
 VERSION = "476"
 _JAVA_MINIMUM = 24
@@ -82,7 +82,13 @@ def trino_server(aws_url: str, region: str = "us-east-1") -> Iterator[Trino]:
             subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT) as process,
         ):
             try:
-                _wait(process, port, folder / "log")
+                wait_until_up(
+                    "Trino",
+                    process,
+                    lambda: _is_up(port),
+                    _START_SECONDS,
+                    (folder / "log").read_text,
+                )
                 yield Trino(port)
             finally:
                 process.kill()
@@ -184,15 +190,6 @@ def _configure(folder: Path, home: Path, port: int, aws_url: str, region: str) -
 def _properties(path: Path, lines: Sequence[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{line}\n" for line in lines))
-
-
-def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Until it says that it has started."""
-    began = time.monotonic()
-    while not _is_up(port):
-        if process.poll() is not None or time.monotonic() - began > _START_SECONDS:
-            raise RuntimeError(f"Trino did not start: {log.read_text(errors='replace')[-3000:]}")
-        time.sleep(0.2)
 
 
 def _is_up(port: int) -> bool:

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ from pathlib import Path
 
 from resources.aws import AwsSettings
 from tests.servers.needed import missing
+from tests.servers.ports import free_port
+from tests.servers.starting import wait_until_up
 
 KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 _START_SECONDS = 30.0
@@ -48,7 +49,7 @@ def versitygw_server() -> Iterator[Versitygw]:
     if found is None:
         missing("versitygw is not built: make test-load")
     with tempfile.TemporaryDirectory(prefix="lake-versitygw-") as folder:
-        port = _free_port()
+        port = free_port()
         process = subprocess.Popen(
             [found, "--port", f"127.0.0.1:{port}", "--access", KEYS["AWS_ACCESS_KEY_ID"],
              "--secret", KEYS["AWS_SECRET_ACCESS_KEY"], "--quiet", "--keep-alive", "posix", folder],
@@ -56,7 +57,13 @@ def versitygw_server() -> Iterator[Versitygw]:
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
-            _wait(process, port)
+            wait_until_up(
+                "versitygw",
+                process,
+                lambda: _is_up(port),
+                _START_SECONDS,
+                lambda: f"{process.args!r}",
+            )
             url = f"http://127.0.0.1:{port}"
             aws = AwsSettings(region="us-east-1", endpoints={"s3": url})
             yield Versitygw(aws, Path(folder))
@@ -65,21 +72,9 @@ def versitygw_server() -> Iterator[Versitygw]:
             process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes], port: int) -> None:
-    started = time.monotonic()
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return
-        except ConnectionRefusedError as error:
-            if process.poll() is not None or time.monotonic() - started > _START_SECONDS:
-                raise RuntimeError(
-                    f"versitygw did not start: {process.args!r}, exit code {process.returncode}"
-                ) from error
-            time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _is_up(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return False
+    return True
