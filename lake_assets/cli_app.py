@@ -30,6 +30,13 @@ app = typer.Typer(
 )
 
 TableName = Annotated[str, typer.Argument(metavar="TABLE", help="A table's name.")]
+OnePartition = Annotated[str | None, typer.Option(help="One partition, as 2026-11-01-05.")]
+PartitionRange = Annotated[
+    str | None, typer.Option(metavar="FIRST...LAST", help="A range of them, both included.")
+]
+Everything = Annotated[
+    bool, typer.Option("--all", help="Also partitions of which nothing has changed.")
+]
 
 
 def command(run: Callable[P, None]) -> Callable[P, None]:

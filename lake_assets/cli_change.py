@@ -7,11 +7,18 @@ from typing import Annotated
 
 import typer
 
-from lake_assets.cli_app import TableName, catalog, command, location
+from lake_assets.cli_app import (
+    Everything,
+    OnePartition,
+    PartitionRange,
+    TableName,
+    catalog,
+    command,
+    location,
+)
 from lake_assets.cli_print import count, print_ledger, print_table, say
 from resources.browse import Published, published_table
 from resources.catalog.base import Pointer
-from resources.errors import SettingsError
 from resources.settings import load_settings
 
 #: Before anything can have expired.
@@ -21,19 +28,13 @@ _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 @command
 def materialize(
     table: TableName,
-    partition: Annotated[str | None, typer.Option(help="One partition, as 2026-11-01-05.")] = None,
-    partitions: Annotated[
-        str | None, typer.Option(metavar="FIRST...LAST", help="A range of them, both included.")
-    ] = None,
-    everything: Annotated[  # noqa: FBT002
-        bool, typer.Option("--all", help="Also partitions of which nothing has changed.")
-    ] = False,
+    partition: OnePartition = None,
+    partitions: PartitionRange = None,
+    everything: Everything = False,  # noqa: FBT002
 ) -> None:
     """Refine, audit and publish what changed: by default wherever there are raw objects."""
     from lake_assets.materialize import Wanted, materialize_table  # noqa: PLC0415 imports Dagster
 
-    if partition is not None and partitions is not None:
-        raise SettingsError("expected --partition or --partitions, found both")
     wanted = Wanted.of(partition, partitions, everything=everything)
     done = materialize_table(table, wanted)
     found = published_table(catalog(), table)

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lake_assets.cli_app import TableName, command
+from lake_assets.cli_app import Everything, OnePartition, PartitionRange, TableName, command
 from lake_assets.cli_print import count, print_table, say, size
 from resources.compute.estimate import Estimate
 from resources.compute.orphans import end_orphans
 from resources.compute.orphans_services import services_of
-from resources.errors import SettingsError
 from resources.settings import load_settings
 
 if TYPE_CHECKING:
@@ -27,20 +26,14 @@ _EXPLAINED = 5
 @command
 def plan(
     table: TableName,
-    partition: Annotated[str | None, typer.Option(help="One partition, as 2026-11-01-05.")] = None,
-    partitions: Annotated[
-        str | None, typer.Option(metavar="FIRST...LAST", help="A range of them, both included.")
-    ] = None,
-    everything: Annotated[  # noqa: FBT002
-        bool, typer.Option("--all", help="Also partitions of which nothing has changed.")
-    ] = False,
+    partition: OnePartition = None,
+    partitions: PartitionRange = None,
+    everything: Everything = False,  # noqa: FBT002
 ) -> None:
     """Show what a materialization would run, where, how long and for how much; runs nothing."""
     from lake_assets.materialize import Wanted  # noqa: PLC0415 imports Dagster
     from lake_assets.plan import plan_table  # noqa: PLC0415 imports Dagster
 
-    if partition is not None and partitions is not None:
-        raise SettingsError("expected --partition or --partitions, found both")
     runs = plan_table(table, Wanted.of(partition, partitions, everything=everything))
     if not runs:
         say(f"Nothing to do: every partition of {table} is made from what is there now.")

@@ -20,7 +20,7 @@ from lake_assets.home import dagster_home
 from lake_assets.lost_runs import this_host
 from lake_assets.partitions import FIRST, LAST, ONE, PARTITIONS_PER_RUN
 from lake_assets.progress import LOGGERS, RUN_CONFIG, Steps, noise_in, showing
-from resources.errors import AuditFailed, RunFailed
+from resources.errors import AuditFailed, RunFailed, SettingsError
 from resources.lake import Lake
 from resources.retention import expired_keys
 from resources.settings import load_settings
@@ -37,7 +37,12 @@ class Wanted:
 
     @staticmethod
     def of(partition: str | None, partitions: str | None, *, everything: bool) -> Wanted:
-        """As the command line says it: one partition, or a range `FIRST...LAST`."""
+        """As the command line says it: one partition, or a range `FIRST...LAST`.
+
+        Raises `SettingsError` where it says both.
+        """
+        if partition is not None and partitions is not None:
+            raise SettingsError("expected --partition or --partitions, found both")
         if partitions is None:
             return Wanted(partition, partition, everything)
         first, _, last = partitions.partition("...")

@@ -11,7 +11,7 @@ PROJECT = Path(__file__).parents[2]
 
 #: A store that answers as S3's ListObjectsV2 does: `KeyCount` is how many keys have the prefix.
 STORE = """
-import time
+import threading
 from spark import job_watch
 
 job_watch.LOOK_SECONDS = 0.05
@@ -19,8 +19,11 @@ job_watch.LOOK_SECONDS = 0.05
 class Store:
     def __init__(self, after):
         self.looks, self.after = 0, after
+        self.looked_often = threading.Event()
     def list_objects_v2(self, *, Bucket, Prefix, MaxKeys):
         self.looks += 1
+        if self.looks > 3:
+            self.looked_often.set()
         assert (Bucket, Prefix, MaxKeys) == ("b", "jobs/ended", 1)
         return {"KeyCount": 1 if self.looks > self.after else 0}
 """
@@ -43,19 +46,17 @@ def test_a_job_that_ends_is_watched_to_its_end_and_no_longer() -> None:
     code = """
     store = Store(after=1000)
     with job_watch.watching(store, "s3://b/jobs/ended"):
-        time.sleep(0.5)
-    looks = store.looks
-    time.sleep(0.3)
-    print(looks > 2, store.looks == looks)
+        print(store.looked_often.wait(30))
+    print(threading.active_count())
     """
 
-    assert run(code) == (0, "True True\n")
+    assert run(code) == (0, "True\n1\n")
 
 
 def test_a_job_that_nobody_waits_for_any_more_ends_itself() -> None:
     code = """
     with job_watch.watching(Store(after=3), "s3://b/jobs/ended"):
-        time.sleep(30)
+        threading.Event().wait(30)
     """
 
     assert run(code)[0] == 143
@@ -80,8 +81,7 @@ def test_a_look_that_fails_ends_nothing() -> None:
             return answer
     store = Failing(after=1000)
     with job_watch.watching(store, "s3://b/jobs/ended"):
-        time.sleep(0.5)
-    print(store.looks > 3)
+        print(store.looked_often.wait(30))
     """
 
     exit_code, said = run(code)
