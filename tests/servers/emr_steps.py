@@ -18,7 +18,7 @@ from resources.aws import AwsSettings, aws_client
 from spark.job_spec import JobSpec
 from spark.reports import Payload
 from tests.servers.emr import Launcher, Running
-from tests.servers.spark_submit import SparkSubmit, Submission
+from tests.servers.spark_submit import SparkSubmit, Submission, connector_jars
 from tests.servers.yarn import Yarn
 
 
@@ -82,7 +82,8 @@ def yarn_launcher(aws: AwsSettings, yarn: Yarn) -> Launcher:
         submission = replace(
             submission,
             master=yarn.master,
-            environment=yarn.environment(),
+            # What launches a job asks for its script on S3 and has no driver's class path.
+            environment={**yarn.environment(), "SPARK_DIST_CLASSPATH": connector_jars(aws)},
             config={**handed, **submission.config},
         )
         return SparkSubmit(submission, aws, folder)

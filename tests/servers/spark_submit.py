@@ -155,6 +155,12 @@ def _boto3_alone(folder: Path) -> Path:
     return packages
 
 
+def connector_jars(aws: AwsSettings) -> str:
+    """The class path of Hadoop's connector to S3."""
+    config = _s3a(aws)
+    return _jars(config["spark.jars.packages"], config["spark.jars.excludes"])
+
+
 def _connector(aws: AwsSettings) -> dict[str, str]:
     """Hadoop's connector to S3, on the class path: `spark-submit` itself reads by it too."""
     config = _s3a(aws)

@@ -75,9 +75,13 @@ class Yarn:
 def yarn_cluster(folder: Path) -> Iterator[Yarn]:
     """Start a cluster below a folder and stop it afterwards; some ten seconds."""
     folder.mkdir(parents=True)
-    (py4j,) = (spark_home() / "jars").glob("py4j-*.jar")
+    spark_jars = spark_home() / "jars"
+    (py4j,) = spark_jars.glob("py4j-*.jar")
+    # The cluster writes its log by names of log4j 1, which Spark has and the packages do not.
+    logging = [*spark_jars.glob("log4j-*.jar"), *spark_jars.glob("slf4j-api-*.jar")]
+    jars = [*resolved_jars(",".join(_PACKAGES)), py4j, *logging]
     gateway_port, token = launch_gateway(
-        classpath=os.pathsep.join(map(str, [*resolved_jars(",".join(_PACKAGES)), py4j])),
+        classpath=os.pathsep.join(map(str, jars)),
         jarpath=str(py4j),
         javaopts=["--add-opens=java.base/java.lang=ALL-UNNAMED", "-Xmx512m"],
         java_path=_java(),
