@@ -20,6 +20,7 @@ from benchmarks import (
     compaction,
     datasets,
     duckdb_refine,
+    engines,
     lake_refine,
     mysql_snapshot,
     notebook_refine,
@@ -28,6 +29,7 @@ from benchmarks import (
     s3_listing,
     s3_radio,
     sensor_tick,
+    warm_cluster,
 )
 
 Figures = Iterator[tuple[str, float]]
@@ -117,6 +119,8 @@ BENCHMARKS: dict[str, Callable[[], Figures]] = {
     "versitygw": s3_radio.figures,
     "compaction": compaction.figures,
     "placement": placement_choices,
+    "engines": engines.figures,
+    "warm_cluster": warm_cluster.figures,
 }
 
 

@@ -143,7 +143,8 @@ class Refused(Exception):
 class EmrServer:
     """Clusters and their steps. `hold` keeps new clusters from getting beyond STARTING.
 
-    `speed` is how many seconds of the service go by in one of ours, for auto-termination.
+    `speed` is how many seconds of the service go by in one of ours, for auto-termination and for
+    `start_seconds`, which a cluster takes to start.
     """
 
     def __init__(
@@ -157,6 +158,7 @@ class EmrServer:
         self.hold = threading.Event()
         self.has_logs = True
         self.speed = 1.0
+        self.start_seconds = 0.0
         self._launch = launch
         self._folder = folder
         self._put_log = put_log
@@ -286,7 +288,8 @@ class EmrServer:
 
     def _advance(self, cluster: Cluster) -> None:
         if cluster.state == "STARTING":
-            if not self.hold.is_set():
+            age = (time.time() - cluster.created) * self.speed
+            if not self.hold.is_set() and age >= self.start_seconds:
                 cluster.state = "WAITING"
             return
         for step in cluster.steps:
