@@ -1,7 +1,7 @@
 """The week of radio data on every engine: the same rows, and what each client adds to `spark-submit`.
 
-Control planes are those of the tests, over HTTP, and start a job at once: what AWS takes for that
-is not in these figures. A job's own time is that of the process, seen from outside.
+S3 is versitygw. Control planes are those of the tests, over HTTP, and start a job at once: what AWS
+takes for that is not in these figures. A job's own time is that of the process, seen from outside.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -40,13 +40,12 @@ from tests.servers.emr_steps import spark_launcher
 from tests.servers.glue_jobs import glue_jobs_server
 from tests.servers.moto import moto_server
 from tests.servers.spark_submit import SparkSubmit
+from tests.servers.versitygw import KEYS, versitygw_server
 from tests.workshop import Workshop
 
 ROUNDS = 3
 _ROLE = "arn:aws:iam::123456789012:role/lake-jobs"
-_SERVICES = ("emr", "emr-serverless", "glue", "logs", "s3", "sts")
 _LONGEST_SECONDS = 900
-_KEYS = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "testing")
 _DIGEST = "SELECT md5(string_agg(CAST(radio AS VARCHAR), '' ORDER BY play_id)) AS digest FROM radio"
 
 
@@ -94,9 +93,9 @@ def figures() -> Iterator[tuple[str, float]]:
     """Seconds of each engine and beyond its process; 1 where all is as made in this process."""
     home = datasets.home() / "engines"
     shutil.rmtree(home, ignore_errors=True)
-    os.environ.update(_KEYS)
-    with moto_server() as url:
-        aws = AwsSettings("us-east-1", endpoints=dict.fromkeys(_SERVICES, url))
+    os.environ.update(KEYS)
+    with versitygw_server() as s3, moto_server() as url:
+        aws = replace(s3.aws, endpoints={**s3.aws.endpoints, "logs": url})
         variables = _variables(aws, home)
         workshop = Workshop(home / "lake", DECLARATION, environment=variables)
         spark = lake_resources(workshop.settings)["pyspark"].spark_session  # type: ignore[attr-defined]

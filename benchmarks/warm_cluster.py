@@ -31,12 +31,12 @@ from tests.resources.compute.jobs import refine_of, well
 from tests.servers.emr import Cluster, EmrServer, serving
 from tests.servers.emr_steps import Telling, program_launcher
 from tests.servers.moto import moto_server
+from tests.servers.versitygw import KEYS
 
 JOBS = 10
 #: Seconds of the service in one of ours.
 SPEED = 30.0
 START_SECONDS, JOB_SECONDS, KEEP_MINUTES = 300.0, 180.0, 10
-_KEYS = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "testing")
 _OWN = EmrSettings(service_role="emr-service", instance_profile="emr-instances")
 
 
@@ -44,7 +44,7 @@ def figures() -> Iterator[tuple[str, float]]:
     """Clusters, steps, minutes of the service, and the bill by the price table, of both ways."""
     home = datasets.home() / "clusters"
     shutil.rmtree(home, ignore_errors=True)
-    os.environ.update(_KEYS)
+    os.environ.update(KEYS)
     bills = []
     with moto_server() as url:
         aws = AwsSettings("us-east-1", endpoints={"s3": url})
