@@ -10,6 +10,8 @@ LAKE_PLACE := $(or $(LAKE_LOCAL_FOLDER),$(LAKE_ROOT),$(CURDIR)/.lake/lake)
 LAKE_FOLDER := $(patsubst s3://%,$(CURDIR)/.lake/s3/%,$(patsubst file://%,%,$(LAKE_PLACE)))
 DAGSTER_HOME ?= $(abspath $(LAKE_FOLDER)/..)/dagster
 PORT ?= 3000
+# Two processes keep two cores busy; for a few tests one is sooner ready.
+WORKERS ?= $(if $(ARGS),0,2)
 
 .PHONY: help
 help: ## List the commands
@@ -32,7 +34,7 @@ ui: setup ## Open Dagster on the project, at http://127.0.0.1:3000 (PORT=...)
 .PHONY: test
 test: ## Set up with the servers of the tests and run them (ARGS=... goes to pytest)
 	@bash scripts/setup.sh tests
-	@$(RUN) -m pytest $(ARGS)
+	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: test-big
 test-big: ## Set up likewise and run the tests that take minutes each
