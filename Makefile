@@ -39,7 +39,7 @@ test: ## Set up with the servers of the tests and run them (ARGS=... goes to pyt
 .PHONY: test-big
 test-big: ## Set up likewise and run the tests that take minutes each
 	@bash scripts/setup.sh tests
-	@$(RUN) -m pytest -m big $(ARGS)
+	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile -m big $(ARGS)
 
 .PHONY: test-load
 test-load: ## Set up with versitygw, an S3 server, and put load on it
