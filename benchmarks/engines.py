@@ -39,7 +39,7 @@ from tests.servers.emr_serverless import emr_serverless_server
 from tests.servers.emr_steps import spark_launcher
 from tests.servers.glue_jobs import glue_jobs_server
 from tests.servers.moto import moto_server
-from tests.servers.spark_submit import SparkSubmit
+from tests.servers.spark_submit import SparkSubmit, connector_jars
 from tests.servers.versitygw import KEYS, versitygw_server
 from tests.workshop import Workshop
 
@@ -100,6 +100,7 @@ def figures() -> Iterator[tuple[str, float]]:
         spark = lake_resources(workshop.settings)["pyspark"].spark_session  # type: ignore[attr-defined]
         _fill(workshop, spark, aws)
         expected = _published(workshop, LocalCompute(spark))
+        connector_jars(aws)  # which a machine of AWS has
         for name, start in _STARTS.items():
             with start(aws, home / name) as service:
                 settings = load_settings({**variables, **service.variables})
