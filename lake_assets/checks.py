@@ -55,11 +55,17 @@ def usual_result(lake: Lake, table: Table, done: Sequence[Refined]) -> dg.AssetC
         check_name=USUAL,
         passed=not odd,
         severity=dg.AssetCheckSeverity.WARN,
-        description="Unlike other partitions of its kind; published all the same."
-        if odd
-        else _USUAL,
+        description=_said(is_odd=bool(odd), is_compared=any(found.values())),
         metadata=metadata,
     )
+
+
+def _said(*, is_odd: bool, is_compared: bool) -> str:
+    if is_odd:
+        return "Unlike other partitions of its kind; published all the same."
+    if not is_compared:
+        return "Nothing to compare with: too few earlier partitions of the same kind."
+    return _USUAL
 
 
 def _odd(key: str, figure: Figure) -> str:

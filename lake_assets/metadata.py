@@ -1,8 +1,13 @@
-"""What a person sees of a materialization: figures, schemas, lineage and samples as metadata."""
+"""What a person sees of a materialization: figures, schemas, lineage and samples as metadata.
+
+The UI shows metadata in this order and numbers without separators. So what is to be read comes
+first, as text or as a table; the numbers after it are there for the plots.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 
 import dagster as dg
 
@@ -18,6 +23,10 @@ from spark.ledger import Ledger, total
 Metadata = dict[str, dg.MetadataValue]
 #: Lines of a table, and characters of a cell, in metadata, which events keep for ever.
 _ROWS_SHOWN, _CELL = 100, 80
+_PARTITION_COLUMNS = {
+    "dt": "Partition column: the day in UTC, as 2026-11-01.",
+    "hour": "Partition column: the hour of that day, as 05.",
+}
 
 
 def column_schema(contract: Contract, partition_columns: Sequence[str] = ()) -> dg.MetadataValue:
@@ -32,7 +41,7 @@ def column_schema(contract: Contract, partition_columns: Sequence[str] = ()) -> 
         for each in contract.columns
     ]
     columns += [
-        dg.TableColumn(name, "string", description="Partition column.")
+        dg.TableColumn(name, "string", description=_PARTITION_COLUMNS[name])
         for name in partition_columns
     ]
     return dg.MetadataValue.table_schema(dg.TableSchema(columns=columns))
@@ -61,11 +70,8 @@ def passed_on_lineage(table: Table) -> dg.MetadataValue:
 
 def raw_metadata(partition: RawPartition) -> Metadata:
     """What lies in one raw partition."""
-    found: Metadata = {
-        "objects": dg.MetadataValue.int(len(partition.objects)),
-        "bytes": dg.MetadataValue.int(partition.bytes),
-        "fingerprint": dg.MetadataValue.text(partition.fingerprint),
-    }
+    count = len(partition.objects)
+    found: Metadata = {"size": dg.MetadataValue.text(size(partition.bytes, count, "object"))}
     if partition.oldest and partition.newest:
         found["oldest_object"] = dg.MetadataValue.timestamp(partition.oldest)
         found["newest_object"] = dg.MetadataValue.timestamp(partition.newest)
@@ -76,17 +82,35 @@ def raw_metadata(partition: RawPartition) -> Metadata:
         found["ignored"] = dg.MetadataValue.text(
             f"{len(partition.ignored)} objects with names that readers of a lake skip: {names}"
         )
+    found["fingerprint"] = dg.MetadataValue.text(partition.fingerprint)
+    found["objects"] = dg.MetadataValue.int(count)
+    found["bytes"] = dg.MetadataValue.int(partition.bytes)
     return found
 
 
 def refined_metadata(each: Refined) -> Metadata:
-    """The figures of one refined partition."""
+    """What became of the documents of one partition, and where its rows are."""
+    files = each.audit.files
+    found: Metadata = {"ledger": dg.MetadataValue.md(ledger_markdown([each.report.ledger]))}
+    if not each.raw.objects:
+        found["note"] = dg.MetadataValue.text("No raw objects: the partition is empty.")
+    if each.report.unknown_keys:
+        found["unknown_keys"] = dg.MetadataValue.md(
+            "Keys in the documents that the contract does not know: "
+            + ", ".join(f"`{key}`" for key in each.report.unknown_keys)
+        )
+    written = size(sum(file.bytes for file in files), len(files), "file")
+    found["size"] = dg.MetadataValue.text(written)
+    found["attempt"] = dg.MetadataValue.text(each.verdict.attempt)
+    found["dagster/uri"] = dg.MetadataValue.text(each.verdict.directory)
+    return found
+
+
+def refined_figures(each: Refined) -> Metadata:
+    """The same as numbers, which the UI plots over partitions and time."""
     ledger = each.report.ledger
-    found: Metadata = {
+    return {
         "dagster/partition_row_count": dg.MetadataValue.int(ledger.published),
-        "dagster/uri": dg.MetadataValue.text(each.verdict.directory),
-        "attempt": dg.MetadataValue.text(each.verdict.attempt),
-        "ledger": dg.MetadataValue.md(ledger_markdown([ledger])),
         "documents": dg.MetadataValue.int(ledger.documents),
         "published": dg.MetadataValue.int(ledger.published),
         "quarantined": dg.MetadataValue.int(sum(ledger.quarantined.values())),
@@ -98,25 +122,19 @@ def refined_metadata(each: Refined) -> Metadata:
         "bytes": dg.MetadataValue.int(sum(file.bytes for file in each.audit.files)),
         **shares_metadata(ledger),
     }
-    if not each.raw.objects:
-        found["note"] = dg.MetadataValue.text("No raw objects: the partition is empty.")
-    if each.report.unknown_keys:
-        found["unknown_keys"] = dg.MetadataValue.md(
-            "Keys in the documents that the contract does not know: "
-            + ", ".join(f"`{key}`" for key in each.report.unknown_keys)
-        )
-    return found
 
 
 def catalog_metadata(pointer: Pointer) -> Metadata:
     """What readers of one partition see now."""
+    files = size(pointer.bytes, len(pointer.files), "file")
     return {
-        "dagster/partition_row_count": dg.MetadataValue.int(pointer.rows),
-        "dagster/uri": dg.MetadataValue.text(pointer.directory),
+        "partition": dg.MetadataValue.text(f"{pointer.rows:,} rows, {files}"),
+        "published_at": _moment(pointer.published_at),
         "attempt": dg.MetadataValue.text(pointer.attempt),
+        "dagster/uri": dg.MetadataValue.text(pointer.directory),
+        "dagster/partition_row_count": dg.MetadataValue.int(pointer.rows),
         "files": dg.MetadataValue.int(len(pointer.files)),
         "bytes": dg.MetadataValue.int(pointer.bytes),
-        "published_at": dg.MetadataValue.text(pointer.published_at),
     }
 
 
@@ -137,12 +155,16 @@ def shares_metadata(ledger: Ledger) -> Metadata:
 
 def table_metadata(pointers: Collection[Pointer], location: str) -> Metadata:
     """The whole published table, as `lake tables` lists it; `location` is where its files lie."""
+    rows, count = sum(each.rows for each in pointers), len(pointers)
+    total_bytes = sum(each.bytes for each in pointers)
+    files = size(total_bytes, sum(len(each.files) for each in pointers), "file")
     return {
-        "dagster/row_count": dg.MetadataValue.int(sum(each.rows for each in pointers)),
+        "table": dg.MetadataValue.text(f"{rows:,} rows in {_counted(count, 'partition')}, {files}"),
+        "last_published": _moment(max(each.published_at for each in pointers)),
         "location": dg.MetadataValue.text(location),
-        "table_partitions": dg.MetadataValue.int(len(pointers)),
-        "table_bytes": dg.MetadataValue.int(sum(each.bytes for each in pointers)),
-        "last_published": dg.MetadataValue.text(max(each.published_at for each in pointers)),
+        "dagster/row_count": dg.MetadataValue.int(rows),
+        "table_partitions": dg.MetadataValue.int(count),
+        "table_bytes": dg.MetadataValue.int(total_bytes),
     }
 
 
@@ -172,7 +194,7 @@ def ledger_markdown(ledgers: Iterable[Ledger]) -> str:
 
 
 def sample_table(names: Sequence[str], rows: Sequence[Mapping[str, object]]) -> dg.MetadataValue:
-    """Some rows as a table that the UI opens on demand, however many columns there are."""
+    """Some rows as a table, however many columns there are."""
     records = [dg.TableRecord({name: _value(row.get(name)) for name in names}) for row in rows]
     columns = [dg.TableColumn(name) for name in names]
     return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=columns))
@@ -200,6 +222,26 @@ def profile_markdown(found: Profile) -> str:
         for each in found.columns
     ]
     return "\n".join([head, line, *rows, "", profile_extent(found)])
+
+
+def size(total_bytes: int, count: int, what: str) -> str:
+    """As `3.6 MB in 2 files`, in powers of ten."""
+    amount, unit = float(total_bytes), "B"
+    for larger in ("kB", "MB", "GB", "TB", "PB"):
+        if amount < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    shown = f"{amount:.0f}" if unit == "B" else f"{amount:.1f}"
+    return f"{shown} {unit} in {_counted(count, what)}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def _moment(text: str) -> dg.MetadataValue:
+    """A moment of a pointer, which the UI shows in the reader's time zone."""
+    return dg.MetadataValue.timestamp(datetime.fromisoformat(text))
 
 
 def _value(value: object) -> str | int | float | bool | None:

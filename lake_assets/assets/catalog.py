@@ -18,6 +18,7 @@ from lake_assets.metadata import (
 )
 from lake_assets.partitions import backfill_policy, partitions_def, requested_keys
 from lake_assets.resources import LakeResource, lake_errors
+from lake_assets.results import metadata_of
 from resources.catalog.base import Pointer
 from resources.errors import CatalogError
 from resources.lake import Lake
@@ -51,12 +52,7 @@ def catalog_asset(table: Table, model: TableModel) -> dg.AssetsDefinition:
         with lake_errors():
             publication = lake.lake.publish(table, requested_keys(context))
         pointers = publication.pointers
-        for each in (
-            pointers if context.has_partition_key_range and not context.has_partition_key else []
-        ):
-            context.add_asset_metadata(catalog_metadata(each), partition_key=each.partition)
         names = [*table.published.names, *table.partitions.columns]
-        rows = lake.lake.published_sample(pointers, 5)
         summary = {
             **table_metadata(
                 lake.lake.catalog.pointers(table.name).values(),
@@ -64,10 +60,10 @@ def catalog_asset(table: Table, model: TableModel) -> dg.AssetsDefinition:
             ),
             **read_back_metadata(publication.counted),
             **_profile(context, lake.lake, table, pointers),
-            "sample": sample_table(names, rows),
+            "sample": sample_table(names, lake.lake.published_sample(pointers, 5)),
         }
-        single = catalog_metadata(pointers[0]) if len(pointers) == 1 else {}
-        return dg.MaterializeResult(metadata={**single, **summary})
+        found = {each.partition: {**catalog_metadata(each), **summary} for each in pointers}
+        return dg.MaterializeResult(metadata=metadata_of(context, found))
 
     return catalog
 

@@ -6,6 +6,7 @@ from lake_assets.declaration import TableModel
 from lake_assets.metadata import column_schema, raw_metadata
 from lake_assets.partitions import backfill_policy, partitions_def, requested_keys
 from lake_assets.resources import LakeResource, lake_errors
+from lake_assets.results import metadata_of
 from resources.table import Table
 
 
@@ -14,7 +15,10 @@ def raw_asset(table: Table, model: TableModel) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=["raw", table.name],
-        description=f"Raw {table.raw.format} objects of {table.name}, not ours to write.",
+        description=(
+            f"Raw {table.raw.format} objects of {table.name}, below `{table.raw.source}/` in the raw "
+            "root. Materializing lists them; they are only ever read."
+        ),
         group_name=table.name,
         owners=list(table.owners),
         kinds={table.raw.format, "s3"},
@@ -25,16 +29,13 @@ def raw_asset(table: Table, model: TableModel) -> dg.AssetsDefinition:
     def raw(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
         with lake_errors():
             found = lake.lake.raw(table, requested_keys(context))
-        for each in (
-            found if context.has_partition_key_range and not context.has_partition_key else []
-        ):
-            context.add_asset_metadata(raw_metadata(each), partition_key=each.key)
+        metadata = metadata_of(context, {each.key: raw_metadata(each) for each in found})
         if len(found) > 1:
             objects = sum(len(each.objects) for each in found)
             context.log.info("%d objects in %d partitions", objects, len(found))
             return dg.MaterializeResult()
         return dg.MaterializeResult(
-            metadata=raw_metadata(found[0]), data_version=dg.DataVersion(found[0].fingerprint)
+            metadata=metadata, data_version=dg.DataVersion(found[0].fingerprint)
         )
 
     return raw

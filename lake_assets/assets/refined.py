@@ -10,17 +10,20 @@ from lake_assets.compute import EngineConfig, compute_for, override_of, root_run
 from lake_assets.conditions import refine_condition
 from lake_assets.declaration import TableModel
 from lake_assets.metadata import (
+    Metadata,
     column_lineage,
     column_schema,
     ledger_markdown,
+    refined_figures,
     refined_metadata,
     sample_table,
 )
 from lake_assets.partitions import backfill_policy, partitions_def, requested_keys
 from lake_assets.placement_metadata import placement_metadata
 from lake_assets.resources import LakeResource, lake_errors
+from lake_assets.results import metadata_of
 from resources.compute.planning import Planner
-from resources.lake import Lake, Refined
+from resources.lake import Refined
 from resources.table import Table
 
 
@@ -31,7 +34,10 @@ def refined_asset(table: Table, model: TableModel) -> dg.AssetsDefinition:
     @dg.asset(
         key=key,
         deps=[["raw", table.name], *[["reference", join.reference.name] for join in table.joins]],
-        description=f"{table.description} One attempt, audited and not yet published.".strip(),
+        description=(
+            f"{table.description} Raw objects joined to references and cleaned: an attempt, audited "
+            "and not yet published."
+        ).strip(),
         group_name=table.name,
         owners=list(table.owners),
         kinds={"spark", "parquet"},
@@ -61,23 +67,25 @@ def refined_asset(table: Table, model: TableModel) -> dg.AssetsDefinition:
             compute = compute_for(decision.engine, context, lake.lake, pyspark)
             done = lake.lake.refine(compute, table, keys)
             took = planner.learn(table, done, compute.figures) if compute.figures else None
-        for each in (
-            done if context.has_partition_key_range and not context.has_partition_key else []
-        ):
-            context.add_asset_metadata(refined_metadata(each), partition_key=each.raw.key)
-        usual = usual_result(lake.lake, table, done)
+        of_run = {
+            **_ledger_of_run(done),
+            **placement_metadata(decision, took),
+            "sample": sample_table(table.published.names, lake.lake.sample(done, 5)),
+        }
+        found = {
+            each.raw.key: {**refined_metadata(each), **of_run, **refined_figures(each)}
+            for each in done
+        }
         return dg.MaterializeResult(
-            metadata={**_summary(lake.lake, table, done), **placement_metadata(decision, took)},
-            check_results=[*audit_results(done), usual],
+            metadata=metadata_of(context, found),
+            check_results=[*audit_results(done), usual_result(lake.lake, table, done)],
         )
 
     return refined
 
 
-def _summary(lake: Lake, table: Table, done: Sequence[Refined]) -> dict[str, dg.MetadataValue]:
-    """What every materialization of the run shows: the run's ledger and some of its rows."""
-    sample = {"sample": sample_table(table.published.names, lake.sample(done, 5))}
+def _ledger_of_run(done: Sequence[Refined]) -> Metadata:
     if len(done) == 1:
-        return {**refined_metadata(done[0]), **sample}
+        return {}
     ledgers = ledger_markdown(each.report.ledger for each in done)
-    return {"ledger_of_run": dg.MetadataValue.md(ledgers), **sample}
+    return {"ledger_of_run": dg.MetadataValue.md(ledgers)}

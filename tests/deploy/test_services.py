@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import dagster as dg
 import pytest
 
 from resources.catalog.local import LocalCatalog
+from tests.servers.graphql import ask
 from tests.servers.ports import free_port
 from tests.servers.postgres import Postgres
 from tests.servers.starting import end_group
@@ -52,14 +52,7 @@ class Deployment:
 
     def ask(self, query: str, **variables: object) -> dict[str, Any]:
         """The web server's answer to a question in GraphQL."""
-        request = urllib.request.Request(  # noqa: S310 - our own server
-            f"{self.url}/graphql",
-            data=json.dumps({"query": query, "variables": variables}).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-            found: dict[str, Any] = json.load(answer)["data"]
-        return found
+        return ask(self.url, query, **variables)
 
     def launch(self, job: str, config: Mapping[str, object]) -> str:
         """Put a run into the queue; returns its id."""
@@ -101,7 +94,7 @@ def deployment(
         deployed = Deployment(
             f"http://127.0.0.1:{ports['3000']}", tmp_path / "lake", processes, start
         )
-        _wait(lambda: "__repository__" in _repositories(deployed), "the code location", home)
+        _wait(lambda: "__repository__" in _repositories(deployed), "the code location")
         yield deployed
 
 
@@ -173,11 +166,11 @@ def _service(name: str, home: Path, ports: Mapping[str, str]) -> Iterator[subpro
             end_group(process, signal.SIGTERM, 20)
 
 
-def _wait(is_so: Callable[[], bool], what: str, home: Path | None = None) -> None:
+def _wait(is_so: Callable[[], bool], what: str) -> None:
     began = time.monotonic()
     while not is_so():
         if time.monotonic() - began > _PATIENCE_SECONDS:
-            logs = sorted(home.glob("*.log")) if home else []
-            said = "\n".join(f"{each.name}: {each.read_text()[-3000:]}" for each in logs)
+            logs = sorted(Path(os.environ["DAGSTER_HOME"]).glob("*.log"))
+            said = "\n".join(f"{each.name}: {each.read_text()[-9000:]}" for each in logs)
             raise AssertionError(f"waited {_PATIENCE_SECONDS:.0f} seconds for {what}\n{said}")
         time.sleep(0.5)

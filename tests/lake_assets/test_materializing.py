@@ -107,6 +107,8 @@ def test_every_document_of_an_hour_is_accounted_for_in_its_metadata(workshop: Wo
     assert refined["documents"] == 4 + len(quarantine)
     assert "`mood`" in str(refined["unknown_keys"])
     assert "| published | 3 |" in str(refined["ledger"])
+    assert next(iter(refined)) == "ledger"
+    assert str(refined["size"]).endswith(" kB in 1 file")
     first = TableRow(play_id="alpha", song_id=1, seconds=10, title="One")
     assert dg.TableRecord(first) in sampled(refined)
     assert {str(row["source_object"]).rpartition("/")[2] for row in quarantine} == {
@@ -122,6 +124,7 @@ def test_every_document_of_an_hour_is_accounted_for_in_its_metadata(workshop: Wo
     assert shown["location"] == f"file://{workshop.root}/refined/plays"
     assert (shown["table_partitions"], shown["table_bytes"]) == (1, shown["bytes"])
     assert shown["last_published"] == shown["published_at"]
+    assert str(shown["table"]).startswith("3 rows in 1 partition, ")
     assert dg.TableRecord(first | {"dt": "2024-05-01", "hour": "05"}) in sampled(shown)
     assert "| title | string | 33.3% | 1 | One | One | One (2) |" in str(shown["profile"])
     assert refined["duplicate_share"] == round(1 / (4 + len(quarantine)), 6)
@@ -210,6 +213,8 @@ def test_a_range_is_one_attempt_with_figures_for_each_partition(workshop: Worksh
     assert [each["published"] for each in figures.values()] == [1, 0, 2]
     assert len({each["attempt"] for each in figures.values()}) == 1
     assert figures[FIVE]["note"] == "No raw objects: the partition is empty."
+    read = [name for name in figures[SIX] if name in ("ledger", "ledger_of_run", "documents")]
+    assert read == ["ledger", "ledger_of_run", "documents"]
     rows = [metadata(result, "catalog/plays", k)["dagster/partition_row_count"] for k in figures]
     assert rows == [1, 0, 2]
     assert [metadata(result, "raw/plays", key)["objects"] for key in figures] == [1, 0, 1]

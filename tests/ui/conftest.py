@@ -1,4 +1,4 @@
-"""A browser on a running `dagster dev`, whose lake has two hours of the demo's table in it."""
+"""A browser on a running `dagster dev`, whose lake has some hours of the demo's table in it."""
 
 from __future__ import annotations
 
@@ -9,21 +9,30 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from resources.catalog.local import LocalCatalog
+from tests.servers.graphql import ask
 from tests.servers.needed import missing
 from tests.ui.server import ROOT, dagster_dev
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-#: Everything in a page may take this long; a run may take longer, see `test_ui.py`.
+#: Everything in a page may take this long; runs are waited for by the API, see `test_ui.py`.
 _PAGE_SECONDS = 120
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-_HOURS, _EVENTS = 2, 300
+_HOURS, _EVENTS = 12, 300
+#: What screenshots show in place of the folder that this test made.
+_SHOWN_FOLDER = "/data"
+_RENAME = """([folder, shown]) => {
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    texts.currentNode.nodeValue = texts.currentNode.nodeValue.replaceAll(folder, shown);
+  }
+}"""
 
 
 @dataclass(frozen=True)
@@ -32,16 +41,24 @@ class Ui:
 
     page: Page
     url: str
-    root: Path
+    folder: Path
+
+    @property
+    def lake(self) -> Path:
+        return self.folder / "lake"
 
     @property
     def catalog(self) -> LocalCatalog:
-        return LocalCatalog(str(self.root))
+        return LocalCatalog(str(self.lake))
 
     def open(self, path: str) -> Page:
         """Go to a path of the UI."""
         self.page.goto(f"{self.url}{path}")
         return self.page
+
+    def ask(self, query: str, **variables: object) -> dict[str, Any]:
+        """What the page would be told."""
+        return ask(self.url, query, **variables)
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +76,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
         "LAKE_SPARK_MEMORY": "1g",
     }
     _run_demo(environment)
+    shutil.copy(ROOT / "scripts" / "dagster.yaml", folder / "dagster")
     with (
         dagster_dev(environment, folder / "dagster.log") as url,
         playwright.sync_playwright() as started,
@@ -69,7 +87,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
         )
         page = browser.new_page(viewport={"width": 1440, "height": 900}, timezone_id="UTC")
         page.set_default_timeout(_PAGE_SECONDS * 1000)
-        yield Ui(page, url, folder / "lake")
+        yield Ui(page, url, folder)
         browser.close()
 
 
@@ -80,7 +98,8 @@ def shoot(ui: Ui) -> Callable[[str], None]:
 
     def shoot(name: str) -> None:
         if target:
-            ui.page.screenshot(path=Path(ROOT, target, f"{name}.png"))
+            ui.page.evaluate(_RENAME, [str(ui.folder), _SHOWN_FOLDER])
+            ui.page.screenshot(path=Path(ROOT, target, f"{name}.png"), animations="disabled")
 
     return shoot
 

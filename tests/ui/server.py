@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.servers.graphql import ask
 from tests.servers.ports import free_port
 from tests.servers.starting import end_group, wait_until_up
 
 ROOT = Path(__file__).resolve().parents[2]
 _PATIENCE_SECONDS = 240.0
-_LOADED = {"query": "{ repositoriesOrError { __typename } }"}
+_LOADED = "{ repositoriesOrError { __typename } }"
 
 
 @contextmanager
@@ -44,11 +43,7 @@ def dagster_dev(environment: Mapping[str, str], log: Path) -> Iterator[str]:
 
 
 def _is_loaded(url: str) -> bool:
-    request = urllib.request.Request(  # noqa: S310 - our own server
-        f"{url}/graphql", json.dumps(_LOADED).encode(), {"Content-Type": "application/json"}
-    )
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-            return b"RepositoryConnection" in answer.read()
+        return ask(url, _LOADED)["repositoriesOrError"]["__typename"] == "RepositoryConnection"
     except OSError:
         return False
