@@ -1,12 +1,16 @@
-"""Runs whose process is gone and that nobody ended: killed together with the server that watched them.
+"""Runs that a stop of the code server loses, in either of two ways.
 
 Dagster's code server marks a run as failed when its process dies, but only while the server itself
 lives. A run that both left would be under way for ever, and keep its place in the queue.
+
+A run that says itself that it was cut off is tried again by the daemon within seconds, once. If the
+code server is not back by then, the daemon says "Failed to retry run" and leaves it at that.
 """
 
 from __future__ import annotations
 
 import socket
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import psutil
@@ -15,6 +19,11 @@ import psutil
 HOST_TAG = "lake/host"
 #: What Dagster's own launcher says of the code server that a run's process belongs to.
 _SERVER_TAG = ".dagster/grpc_info"
+#: What Dagster's daemon says of a run that it could not try again, by tag and by event.
+_NOT_RETRIED = {"dagster/will_retry": "false"}
+_COULD_NOT_RETRY = "Failed to retry run"
+#: How long ago that may have been.
+_RETRY_WITHIN = timedelta(hours=1)
 
 
 def this_host() -> dict[str, str]:
@@ -33,9 +42,10 @@ def lost_runs_sensor() -> dg.SensorDefinition:
     )
     def end_lost_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         ended = end_lost(context.instance)
-        return dg.SkipReason(
-            f"ended as lost: {', '.join(ended)}" if ended else "every run under way has a process"
-        )
+        again = retry_again(context.instance)
+        said = [f"ended as lost: {', '.join(ended)}"] * bool(ended)
+        said += [f"to be tried again after all: {', '.join(again)}"] * bool(again)
+        return dg.SkipReason("; ".join(said) or "every run under way has a process")
 
     return end_lost_runs
 
@@ -55,6 +65,36 @@ def end_lost(instance: dg.DagsterInstance) -> list[str]:
             )
             ended.append(run.run_id)
     return ended
+
+
+def retry_again(instance: dg.DagsterInstance) -> list[str]:
+    """Have the daemon retry what it could not while the code server was away; returns the runs' ids.
+
+    A failure that is reported once more is judged once more, by the retries that are left.
+    """
+    recent = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.FAILURE],
+        tags=_NOT_RETRIED,
+        updated_after=datetime.now(UTC) - _RETRY_WITHIN,
+    )
+    found = [each for each in instance.get_runs(recent) if _could_not_retry(instance, each.run_id)]
+    for run in found:
+        instance.report_run_failed(run, "The code server was away when the run was to be retried.")
+    return [each.run_id for each in found]
+
+
+def _could_not_retry(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether the daemon tried, and has not been told of the failure again since."""
+    is_so = False
+    for entry in instance.all_logs(
+        run_id, of_type={dg.DagsterEventType.ENGINE_EVENT, dg.DagsterEventType.RUN_FAILURE}
+    ):
+        event = entry.dagster_event
+        is_so = event is not None and (
+            event.message == _COULD_NOT_RETRY
+            or (is_so and event.event_type is dg.DagsterEventType.ENGINE_EVENT)
+        )
+    return is_so
 
 
 def _is_of_this_host(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:

@@ -16,7 +16,7 @@ def raw_asset(table: Table, model: TableModel) -> dg.AssetsDefinition:
     @dg.asset(
         key=["raw", table.name],
         description=(
-            f"Raw {table.raw.format} objects of {table.name}, below `{table.raw.source}/` in the raw "
+            f"Raw {table.raw.format} objects of {table.name}, below `{table.raw.prefix}` in the raw "
             "root. Materializing lists them; they are only ever read."
         ),
         group_name=table.name,

@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from lake_assets.lost_runs import HOST_TAG, end_lost, this_host
+from lake_assets.lost_runs import HOST_TAG, end_lost, retry_again, this_host
 
 _WAITING = """
 import json, sys, time
@@ -78,3 +78,35 @@ def test_only_a_run_of_this_machine_without_its_process_is_ended(
     under_way = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
     assert len(under_way) == 3
     assert end_lost(instance) == []
+
+
+@dg.op
+def fail() -> None:
+    raise RuntimeError("as it should")
+
+
+@dg.job
+def failing() -> None:
+    fail()
+
+
+def test_a_retry_that_the_daemon_could_not_make_is_asked_for_once_more(
+    instance: dg.DagsterInstance,
+) -> None:
+    """The words and the tag are those of `consume_new_runs_for_automatic_reexecution`."""
+    other, cut_off = (
+        failing.execute_in_process(instance=instance, raise_on_error=False).dagster_run
+        for _ in range(2)
+    )
+    for run in (other, cut_off):
+        instance.add_run_tags(run.run_id, {"dagster/will_retry": "false"})
+    instance.report_engine_event("Failed to retry run", cut_off)
+    instance.report_engine_event("Something else happened", cut_off)
+
+    assert retry_again(instance) == [cut_off.run_id]
+
+    failures = instance.get_records_for_run(
+        cut_off.run_id, of_type=dg.DagsterEventType.RUN_FAILURE
+    ).records
+    assert len(failures) == 2
+    assert retry_again(instance) == []
