@@ -85,7 +85,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
         browser = started.chromium.launch(
             executable_path=program, args=["--no-sandbox"] if os.geteuid() == 0 else []
         )
-        page = browser.new_page(viewport={"width": 1440, "height": 900}, timezone_id="UTC")
+        page = browser.new_page(viewport={"width": 1280, "height": 800}, timezone_id="UTC")
         page.set_default_timeout(_PAGE_SECONDS * 1000)
         yield Ui(page, url, folder)
         browser.close()

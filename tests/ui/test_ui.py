@@ -64,6 +64,29 @@ def test_lineage_leads_from_the_table_to_what_it_is_made_of(ui: Ui) -> None:
     page.get_by_text("MySQL", exact=True).wait_for()
 
 
+def test_a_materialization_begins_with_its_ledger_and_has_a_sample(ui: Ui, shoot: Shoot) -> None:
+    page = ui.open("/assets/refined/activity?view=events")
+    page.get_by_text("what became of them").first.wait_for()
+
+    shown = page.locator("body").inner_text()
+    assert shown.index("ledger") < shown.index("documents read") < shown.index("ledger_of_run")
+    assert shown.index("attempt") < shown.index("engine_reason") < shown.index("duplicate_share")
+    page.get_by_text("device_temp", exact=True).first.wait_for()
+    shoot("ledger")
+
+
+def test_figures_are_plotted_over_time(ui: Ui, shoot: Shoot) -> None:
+    page = ui.open("/assets/refined/activity")
+    page.get_by_text("documents read").first.wait_for()
+    page.get_by_text("Plots", exact=True).click()
+    # By partition the UI plots the newest 120 up to now, and the demo's end in the past.
+    page.get_by_text("Events", exact=True).last.click()
+
+    page.get_by_text("quarantined_share", exact=True).scroll_into_view_if_needed()
+    page.locator("canvas").first.wait_for()
+    shoot("plots")
+
+
 def test_one_partition_is_materialized_and_its_progress_watched(ui: Ui, shoot: Shoot) -> None:
     before = ui.catalog.pointers("activity")[FIRST]
 
@@ -77,29 +100,6 @@ def test_one_partition_is_materialized_and_its_progress_watched(ui: Ui, shoot: S
     shoot("run")
     after = ui.catalog.pointers("activity")[FIRST]
     assert (after.attempt > before.attempt, after.rows) == (True, before.rows)
-
-
-def test_a_materialization_begins_with_its_ledger_and_has_a_sample(ui: Ui, shoot: Shoot) -> None:
-    page = ui.open("/assets/refined/activity?view=events")
-    page.get_by_text("what became of them").wait_for()
-
-    shown = page.locator("body").inner_text()
-    assert shown.index("ledger") < shown.index("documents read") < shown.index("attempt")
-    assert shown.index("attempt") < shown.index("engine_reason") < shown.index("duplicate_share")
-    page.get_by_text("device_temp", exact=True).first.wait_for()
-    shoot("ledger")
-
-
-def test_figures_are_plotted_over_time(ui: Ui, shoot: Shoot) -> None:
-    page = ui.open("/assets/refined/activity")
-    page.get_by_text("documents read").wait_for()
-    page.get_by_text("Plots", exact=True).click()
-    # By partition the UI plots the newest 120 up to now, and the demo's end in the past.
-    page.get_by_text("Events", exact=True).last.click()
-
-    page.get_by_text("quarantined_share", exact=True).scroll_into_view_if_needed()
-    page.locator("canvas").first.wait_for()
-    shoot("plots")
 
 
 def test_a_backfill_of_a_range_is_one_run(ui: Ui, shoot: Shoot) -> None:

@@ -38,7 +38,7 @@ def wait_for_run(ui: Ui, run: str) -> str:
 
 def wait_for_backfill(ui: Ui, backfill: str) -> str:
     """How a backfill ended, once it has."""
-    wait_for(lambda: _backfills(ui)[backfill] not in {"REQUESTED", "COMPLETING", "FAILING"})
+    wait_for(lambda: _backfills(ui)[backfill] not in {"REQUESTED", "FAILING"})
     return _backfills(ui)[backfill]
 
 
