@@ -11,8 +11,8 @@ from resources.lake import Lake, Refined
 from resources.table import Table
 from resources.volume import Figure, figures, of_its_kind
 
-#: How many findings a check shows; the verdict in storage has them all.
-_SHOWN = 20
+#: How many findings a check shows, and how many at once; the verdict in storage has them all.
+_SHOWN, _SHOWN_AT_ONCE = 20, 3
 #: Partitions of a run, the newest, that are compared with their kind: each of them reads verdicts.
 _COMPARED = 24
 USUAL = "figures_are_usual"
@@ -90,13 +90,14 @@ def _result(name: str, findings: list[tuple[str, str]], partitions: int) -> dg.A
     lines = [f"- `{partition}`: {sentence}" for partition, sentence in findings[:_SHOWN]]
     if len(findings) > _SHOWN:
         lines.append(f"- and {len(findings) - _SHOWN:,} more")
-    metadata: dict[str, dg.MetadataValue] = {"partitions": dg.MetadataValue.int(partitions)}
+    metadata: dict[str, dg.MetadataValue] = {}
     if findings:
         metadata["findings"] = dg.MetadataValue.md("\n".join(lines))
     return dg.AssetCheckResult(
         check_name=name,
         passed=not findings,
         description=(
+            f"{_at_once(findings)}. "
             f"{len(failed):,} of {partitions:,} partitions fail; nothing of this run is published. "
             "Partitions that passed can be published by materializing the catalog asset for them."
             if findings
@@ -104,3 +105,9 @@ def _result(name: str, findings: list[tuple[str, str]], partitions: int) -> dg.A
         ),
         metadata=metadata,
     )
+
+
+def _at_once(findings: list[tuple[str, str]]) -> str:
+    """The first findings; all of them are behind a click."""
+    more = [f"and {len(findings) - _SHOWN_AT_ONCE:,} more"] * (len(findings) > _SHOWN_AT_ONCE)
+    return "; ".join([": ".join(each) for each in findings[:_SHOWN_AT_ONCE]] + more)

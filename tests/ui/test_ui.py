@@ -90,7 +90,7 @@ def test_figures_are_plotted_over_time(ui: Ui, shoot: Shoot) -> None:
 def test_one_partition_is_materialized_and_its_progress_watched(ui: Ui, shoot: Shoot) -> None:
     before = ui.catalog.pointers("activity")[FIRST]
 
-    run = run_made_by(ui, lambda: launch(ui, FIRST, "Launch 1 run"))
+    run = run_made_by(ui, lambda: launch_all(ui, FIRST, "Launch 1 run"))
     page = ui.open(f"/runs/{run}")
     page.get_by_text("STEP_START", exact=True).first.wait_for()
     assert wait_for_run(ui, run) == "SUCCESS"
@@ -107,7 +107,7 @@ def test_a_backfill_of_a_range_is_one_run(ui: Ui, shoot: Shoot) -> None:
 
     selected = f"[{FIRST}...{SECOND}]"
     backfill = backfill_made_by(
-        ui, lambda: launch(ui, selected, "Launch backfill", lambda: shoot("launch"))
+        ui, lambda: launch_all(ui, selected, "Launch backfill", lambda: shoot("launch"))
     )
     assert wait_for_backfill(ui, backfill) == "COMPLETED_SUCCESS"
     page = ui.open(f"/runs/b/{backfill}")
@@ -123,6 +123,8 @@ def test_a_failing_check_gives_its_reason_and_nothing_is_published(ui: Ui, shoot
     documents = [json.dumps({"uuid": str(n), "device_id": "many"}) for n in range(20)]
     (folder / "bad.json").write_text("".join(documents))
 
+    page = ui.open("/assets/refined/activity")
+    page.get_by_role("button", name="Materialize…").click()
     run = run_made_by(ui, lambda: launch(ui, BAD, "Launch 1 run"))
     assert wait_for_run(ui, run) == "FAILURE"
     page = ui.open("/assets/refined/activity?view=checks&checkDetail=within_limits")
@@ -157,19 +159,26 @@ def test_a_sensor_is_turned_on_and_looks_for_arrivals(ui: Ui, shoot: Shoot) -> N
     page = ui.open(f"/locations/lake_assets/sensors/{name}")
     page.get_by_text("Looks for raw objects of activity").wait_for()
 
-    page.locator("input[type=checkbox]").click(force=True)
+    page.locator("label:has(input[type=checkbox])").click()
 
     wait_for(lambda: sensor(ui, name) == ("RUNNING", ["SUCCESS"]))
     ui.open("/automation").get_by_text(name).wait_for()
     shoot("automation")
 
 
-def launch(ui: Ui, partitions: str, button: str, before: Callable[[], None] | None = None) -> None:
-    """Materialize all assets for some partitions, by the dialog; `before` its button is pressed."""
+def launch_all(
+    ui: Ui, partitions: str, button: str, before: Callable[[], None] | None = None
+) -> None:
+    """Materialize all assets for some partitions, from the graph."""
     page = ui.open("/asset-groups")
     page.get_by_text(CHECKS).wait_for()
     page.get_by_role("button", name="Materialize all").click()
-    dialog = page.get_by_role("dialog")
+    launch(ui, partitions, button, before)
+
+
+def launch(ui: Ui, partitions: str, button: str, before: Callable[[], None] | None = None) -> None:
+    """Choose partitions in the dialog, and press its button after what is to be done `before`."""
+    dialog = ui.page.get_by_role("dialog")
     field = dialog.locator("input[type=text]").first
     field.fill(partitions)
     field.press("Enter")
