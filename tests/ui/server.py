@@ -44,6 +44,7 @@ def dagster_dev(environment: Mapping[str, str], log: Path) -> Iterator[str]:
 
 def _is_loaded(url: str) -> bool:
     try:
-        return ask(url, _LOADED)["repositoriesOrError"]["__typename"] == "RepositoryConnection"
+        found: str = ask(url, _LOADED)["repositoriesOrError"]["__typename"]
+        return found == "RepositoryConnection"
     except OSError:
         return False
