@@ -19,12 +19,14 @@ from tests.servers.needed import missing
 from tests.ui.server import ROOT, dagster_dev
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, ViewportSize
 
 #: Everything in a page may take this long; runs are waited for by the API, see `test_ui.py`.
 _PAGE_SECONDS = 120
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 _HOURS, _EVENTS = 12, 300
+#: In a smaller window the graph is drawn so small that its boxes have names only.
+_VIEW: ViewportSize = {"width": 1440, "height": 900}
 #: What screenshots show in place of the folder that this test made.
 _SHOWN_FOLDER = "/data"
 _RENAME = """([folder, shown]) => {
@@ -85,7 +87,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
         browser = started.chromium.launch(
             executable_path=program, args=["--no-sandbox"] if os.geteuid() == 0 else []
         )
-        page = browser.new_page(viewport={"width": 1280, "height": 800}, timezone_id="UTC")
+        page = browser.new_page(viewport=_VIEW, timezone_id="UTC")
         page.set_default_timeout(_PAGE_SECONDS * 1000)
         yield Ui(page, url, folder)
         browser.close()
