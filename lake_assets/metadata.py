@@ -125,11 +125,12 @@ def refined_figures(each: Refined) -> Metadata:
 
 
 def catalog_metadata(pointer: Pointer) -> Metadata:
-    """What readers of one partition see now."""
+    """What readers of one partition see now; when since, if the catalog has said so."""
     files = size(pointer.bytes, len(pointer.files), "file")
+    since = {"published_at": _moment(pointer.published_at)} if pointer.published_at else {}
     return {
         "partition": dg.MetadataValue.text(f"{pointer.rows:,} rows, {files}"),
-        "published_at": _moment(pointer.published_at),
+        **since,
         "attempt": dg.MetadataValue.text(pointer.attempt),
         "dagster/uri": dg.MetadataValue.text(pointer.directory),
         "dagster/partition_row_count": dg.MetadataValue.int(pointer.rows),
