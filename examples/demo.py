@@ -9,28 +9,22 @@ should be, starts no Spark and changes nothing. The work itself is that of the c
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from dagster_pyspark import LazyPySparkResource
 from rich.progress import track
 
 from examples.activity import Counts, Options, generate_hour, tracks
+from examples.loading import load_once
 from lake_assets.cli_print import console, print_ledger, print_page, say
 from lake_assets.declared import declared_table
-from lake_assets.home import dagster_home
 from lake_assets.materialize import Wanted, changed, materialize_table
-from lake_assets.progress import noise_in
 from resources.browse import first_rows, published_table
-from resources.compute.local import local_spark_config
 from resources.lake import Lake
 from resources.settings import Settings, load_settings
-from resources.source_database import embedded
 from spark.errors import LakeError
 
 TABLE = "activity"
@@ -97,22 +91,11 @@ def materialize(lake: Lake, options: Options) -> None:
 def load_tracks(lake: Lake) -> bool:
     """Load the tracks into the embedded database; False if they are there already."""
     rows = tracks()
-    digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()
-    database = embedded(lake.database).directory
-    marker = database.with_name(f"{database.name}.demo")
-    if database.is_dir() and marker.is_file() and marker.read_text(encoding="utf-8") == digest:
-        _title("Tracks", f"{len(rows)} rows are in the embedded database already")
-        return False
-    _title("Tracks", f"{len(rows)} rows into the embedded database (starting Spark)")
-    with noise_in(dagster_home(lake.settings) / "lake.log"):
-        resource = LazyPySparkResource(spark_config=local_spark_config(lake.settings))
-        spark = resource.spark_session
-        schema = "track_id int, title string, artist string, length_seconds int, release_year int"
-        embedded(lake.database).load_table(
-            spark, TRACKS, spark.createDataFrame(rows, schema), ["track_id"]
-        )
-    marker.write_text(digest, encoding="utf-8")
-    return True
+    schema = "track_id int, title string, artist string, length_seconds int, release_year int"
+    is_new = load_once(lake, TRACKS, rows, schema, ["track_id"])
+    there = "into the embedded database" if is_new else "are in the embedded database already"
+    _title("Tracks", f"{len(rows)} rows {there}")
+    return is_new
 
 
 def show(lake: Lake, options: Options) -> None:

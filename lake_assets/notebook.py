@@ -8,7 +8,7 @@ Importing this opens nothing. Dagster and Spark are imported by what needs them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -57,6 +57,47 @@ class NotebookLake(Explorer):
         frame = table_frame(self.spark, self._catalog, self._storage, name, partitions)
         frame.createOrReplaceTempView(name)
         return frame
+
+    def files(
+        self,
+        path: str,
+        format: str = "",  # noqa: A002 Spark's own word for it
+        *,
+        encoding: str = "UTF-8",
+        columns: Mapping[str, str] | None = None,
+        **options: str,
+    ) -> DataFrame:
+        """Files of a folder or of S3 as a frame; see `read_files`, `options` are Spark's own."""
+        from resources.explore_files import read_files  # noqa: PLC0415 imports Spark
+
+        return read_files(
+            self.spark, path, format, encoding=encoding, columns=columns, options=options
+        )
+
+    def database_table(self, name: str) -> DataFrame:
+        """A table of the source database as it is now: a reference by its name, or any table."""
+        from lake_assets.declared import declared_tables  # noqa: PLC0415 imports Dagster
+        from resources.explore_database import reference_rows, table_rows  # noqa: PLC0415
+        from resources.source_database import lake_database  # noqa: PLC0415 imports Spark
+
+        database = lake_database(self.settings)
+        for each in declared_tables().values():
+            for join in each.table.joins:
+                if join.reference.name == name:
+                    return reference_rows(self.spark, database, join.reference)
+        return table_rows(self.spark, database, name)
+
+    def save(
+        self,
+        result: DataFrame,
+        name: str,
+        format: str = "parquet",  # noqa: A002 Spark's own word for it
+        **options: str,
+    ) -> str:
+        """Write a result for colleagues to the lake's scratch prefix; gives its address."""
+        from resources.scratch import save_frame  # noqa: PLC0415 imports Spark
+
+        return save_frame(self._storage, result, name, format, options)
 
     def spark_reference(self, name: str) -> DataFrame:
         """A reference's current version, also as the view `reference_<name>`."""
