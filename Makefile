@@ -25,6 +25,10 @@ setup: ## Make .venv from requirements.lock and find or install Java
 demo: setup ## Take generated events and a database table to a published table
 	@$(RUN) -m examples.demo $(ARGS)
 
+.PHONY: danji
+danji: setup ## Generate housing complexes for the notebook apartment_complexes
+	@$(RUN) -m examples.danji
+
 .PHONY: ui
 ui: setup ## Open Dagster on the project, at http://127.0.0.1:3000 (PORT=...)
 	@mkdir -p "$(DAGSTER_HOME)"
@@ -56,7 +60,7 @@ notebook: setup ## Open JupyterLab with the lake at hand (installs it the first 
 	@source .venv/lake.env; exec .venv/bin/lake notebook $(ARGS)
 
 .PHONY: test-notebooks
-test-notebooks: setup ## Run the walk-throughs from start to end
+test-notebooks: setup ## Run the walk-throughs from start to end (OUTPUTS=yes: keep what they show)
 	@bash scripts/setup.sh notebook
 	@$(RUN) -m pytest -m notebook tests/notebooks $(ARGS)
 

@@ -111,13 +111,14 @@ def cleanup(
         bool, typer.Option("--remove/--dry-run", help="Remove, or only list what would go.")
     ] = False,
 ) -> None:
-    """Remove attempts and reference versions that nothing needs; lists them unless --remove."""
+    """Remove attempts and versions that nothing needs, and old scratch; lists them unless --remove."""
     settings = load_settings()
     report = clean_up(
         storage(),
         catalog(),
         keep_previous=settings.keep_previous if keep_previous is None else keep_previous,
         older_than=_age(older_than),
+        scratch_older_than=timedelta(days=settings.scratch_days),
         dry_run=not remove,
     )
     if report.removals:

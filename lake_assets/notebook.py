@@ -8,18 +8,39 @@ Importing this opens nothing. Dagster and Spark are imported by what needs them.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from resources.catalog.opening import open_catalog
-from resources.explore import MOST_DOCUMENTS, Explorer, Relation
+import pyarrow as pa
+
+from lake_assets.cli_print import say, size
+from lake_assets.notebook_cells import have_cells
+from resources.browse import query_athena
+from resources.catalog.opening import open_athena, open_catalog, open_glue
+from resources.collecting import guard_collects
+from resources.errors import CatalogError
+from resources.explore import MOST_DOCUMENTS, MOST_ROWS, Explorer, Relation
 from resources.lake_storage import lake_storage
+from resources.scratch import saved_results
 from resources.settings import Settings, load_settings
 from resources.storage import open_storage
 
 if TYPE_CHECKING:
+    import pandas as pd
     from pyspark.sql import DataFrame, SparkSession
+
+_SAVED = pa.schema(
+    [
+        ("name", pa.string()),
+        ("address", pa.string()),
+        ("files", pa.int64()),
+        ("bytes", pa.int64()),
+        ("saved", pa.timestamp("us", "UTC")),
+        ("stays_until", pa.timestamp("us", "UTC")),
+    ]
+)
 
 
 class NotebookLake(Explorer):
@@ -28,6 +49,7 @@ class NotebookLake(Explorer):
     def __init__(self, settings: Settings) -> None:
         """Take the settings; nothing is read yet."""
         self.settings = settings
+        self._spark: SparkSession | None = None
         storage = lake_storage(settings)
         raw_storage = open_storage(settings.raw_root, settings.aws)
         super().__init__(storage, raw_storage, open_catalog(settings, storage))
@@ -38,17 +60,45 @@ class NotebookLake(Explorer):
 
         return self.documents(declared_table(table).table, partitions, most)
 
-    @cached_property
+    @property
     def spark(self) -> SparkSession:
-        """Spark in this process, as assets use it; started when first asked for."""
-        from pyspark.sql import SparkSession  # noqa: PLC0415 slow to import
+        """Spark in this process, as assets use it; a new session where the last one is gone.
 
-        from resources.compute.local import local_spark_config  # noqa: PLC0415 imports Spark
+        Frames that are large are measured before `collect`, `toPandas` or `toArrow` fetches them.
+        """
+        from resources import explore_session  # noqa: PLC0415 imports Spark
 
-        builder = SparkSession.builder
-        for name, value in local_spark_config(self.settings).items():
-            builder = builder.config(name, value)
-        return builder.getOrCreate()
+        if self._spark is None or not explore_session.is_alive(self._spark):
+            explore_session.forget_lost_jvm()
+            self._spark = explore_session.open_session(self.settings)
+            guard_collects()
+        return self._spark
+
+    def sql(self, query: str, engine: str = "duckdb") -> Relation:
+        """A query on published tables: as a relation, or on Athena, which costs money, at once.
+
+        Athena gives 100,000 rows at most, with a warning where there are more, and calls tables as
+        Glue does. Raises `CatalogError` with the engine's message and position.
+        """
+        if engine == "duckdb":
+            return super().sql(query)
+        if engine != "athena":
+            raise CatalogError(f"Expected the engine 'duckdb' or 'athena', found {engine!r}.")
+        athena, glue = open_athena(self.settings), open_glue(self.settings, self._storage)
+        found = query_athena(athena, glue, query, MOST_ROWS)
+        say(f"{size(found.bytes_scanned)} scanned by Athena, about {found.cost_usd:.5f} USD")
+        if not found.is_whole:
+            warnings.warn(f"These are the first {MOST_ROWS:,} rows.", stacklevel=2)
+        return self.connection.from_arrow(found.table)
+
+    def pandas(self, query: str | Relation | DataFrame, most: int = MOST_ROWS) -> pd.DataFrame:
+        """At most so many rows as a data frame, of a query, a relation or a frame of Spark."""
+        if isinstance(query, str | Relation):
+            return super().pandas(query, most)
+        frame = query.limit(most + 1).toPandas()
+        if len(frame) > most:
+            warnings.warn(f"These are the first {most:,} rows; there are more.", stacklevel=2)
+        return frame.head(most)
 
     def spark_table(self, name: str, partitions: Sequence[str] = ()) -> DataFrame:
         """A published table, or some partitions, as a frame and as a temporary view of its name."""
@@ -89,15 +139,44 @@ class NotebookLake(Explorer):
 
     def save(
         self,
-        result: DataFrame,
+        result: DataFrame | Relation | pd.DataFrame,
         name: str,
         format: str = "parquet",  # noqa: A002 Spark's own word for it
+        *,
+        encoding: str = "UTF-8",
         **options: str,
     ) -> str:
-        """Write a result for colleagues to the lake's scratch prefix; gives its address."""
-        from resources.scratch import save_frame  # noqa: PLC0415 imports Spark
+        """Write a result for colleagues to the lake's scratch prefix, and give its address.
 
-        return save_frame(self._storage, result, name, format, options)
+        A frame of Spark goes to any format that `files` reads, with Spark's `options`; a relation
+        or a data frame to Parquet or CSV, without Spark.
+        """
+        from pyspark.sql import DataFrame as SparkFrame  # noqa: PLC0415 slow to import
+
+        from resources.explore_save import save_frame, save_relation  # noqa: PLC0415
+
+        if isinstance(result, SparkFrame):
+            return save_frame(
+                self._storage, result, name, format, encoding=encoding, options=options
+            )
+        relation = result if isinstance(result, Relation) else self.connection.from_df(result)
+        return save_relation(self._storage, relation, name, format, encoding)
+
+    def scratch(self) -> Relation:
+        """What was saved: name, address, files, bytes, when, and until when it stays at least."""
+        kept = timedelta(days=self.settings.scratch_days)
+        rows = [
+            {
+                "name": each.name,
+                "address": self._storage.target_uri(each.directory),
+                "files": each.files,
+                "bytes": each.bytes,
+                "saved": each.saved,
+                "stays_until": each.saved + kept,
+            }
+            for each in saved_results(self._storage)
+        ]
+        return self.connection.from_arrow(pa.Table.from_pylist(rows, _SAVED))
 
     def spark_reference(self, name: str) -> DataFrame:
         """A reference's current version, also as the view `reference_<name>`."""
@@ -111,15 +190,18 @@ class NotebookLake(Explorer):
 def open_lake() -> NotebookLake:
     """The lake that the settings name; in a notebook, `%%sql` cells query it from then on."""
     lake = NotebookLake(load_settings())
-    _have_sql_cells(lake)
+    _have_cells(lake)
     return lake
 
 
-def _have_sql_cells(lake: NotebookLake) -> None:
+def _have_cells(lake: NotebookLake) -> None:
     try:
         from IPython import get_ipython  # noqa: PLC0415 of the extra `notebook`
     except ImportError:
         return
     shell = get_ipython()
     if shell is not None:
-        shell.register_magic_function(lambda _, cell: lake.pandas(cell), "cell", "sql")
+        region = lake.settings.aws.region
+        have_cells(
+            shell, lambda line, cell: lake.pandas(lake.sql(cell, line.strip() or "duckdb")), region
+        )

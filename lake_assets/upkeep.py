@@ -105,6 +105,7 @@ def clean_up(context: dg.OpExecutionContext, config: CleanupConfig, lake: LakeRe
             lake.lake.catalog,
             keep_previous=lake.lake.settings.keep_previous if keep is None else keep,
             older_than=timedelta(days=config.older_than_days),
+            scratch_older_than=timedelta(days=lake.lake.settings.scratch_days),
             dry_run=config.dry_run,
         )
     rows = [(each.directory, f"{each.objects:,}", f"{each.bytes:,}") for each in report.removals]

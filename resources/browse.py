@@ -19,7 +19,7 @@ from resources.attempts import (
     quarantine_directory,
 )
 from resources.audit import read_rows
-from resources.catalog.athena import Athena
+from resources.catalog.athena import Athena, QueryResult
 from resources.catalog.base import Catalog, Pointer, TableEntry
 from resources.catalog.glue import GlueCatalog
 from resources.catalog.query import connect
@@ -150,7 +150,17 @@ def first_rows(catalog: Catalog, storage: Storage, query: str, limit: int | None
 def first_rows_on_athena(
     athena: Athena, catalog: GlueCatalog, query: str, limit: int | None
 ) -> Page:
-    """The same on Athena, where tables have Glue's names and every query costs something.
+    """The same on Athena, where every query costs something."""
+    found = query_athena(athena, catalog, query, limit)
+    rows = list(zip(*(column.to_pylist() for column in found.table.columns), strict=True))
+    cost = QueryCost(found.bytes_scanned, found.cost_usd)
+    return Page(tuple(found.table.column_names), rows, found.is_whole, cost)
+
+
+def query_athena(
+    athena: Athena, catalog: GlueCatalog, query: str, limit: int | None
+) -> QueryResult:
+    """Run a query on Athena, where tables have Glue's names.
 
     Raises `CatalogError` with Athena's message, and for anything that is not a query: what is
     published changes by publishing only.
@@ -161,15 +171,12 @@ def first_rows_on_athena(
             f"found {query[:100]!r}. What is published is changed by publishing only."
         )
     try:
-        found = athena.run(query, limit)
+        return athena.run(query, limit)
     except CatalogError as error:
         if "does not exist" not in str(error) and "not_found" not in str(error).lower():
             raise
         names = ", ".join(catalog.name_in_glue(each.name) for each in catalog.tables())
         raise CatalogError(f"{error}\n\nPublished tables: {names or 'none yet'}.") from error
-    rows = list(zip(*(column.to_pylist() for column in found.table.columns), strict=True))
-    cost = QueryCost(found.bytes_scanned, found.cost_usd)
-    return Page(tuple(found.table.column_names), rows, found.is_whole, cost)
 
 
 def first_published_rows(

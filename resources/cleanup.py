@@ -27,12 +27,13 @@ from resources.doctor.base import PROBES
 from resources.errors import SettingsError, StorageError
 from resources.lake_storage import is_address
 from resources.references import ReferenceVersion
+from resources.scratch import SCRATCH, stale_results
 from resources.storage import ObjectInfo, Storage
 
 #: Objects removed while publishers wait; a thousand take some tens of milliseconds.
 _BATCH = 1000
 #: Where this project writes; raw objects are not ours, and "." is the catalog's draft.
-WRITTEN = ("refined/", "quarantine/", "reference/", "code/", f"{JOBS}/", PROBES, ".")
+WRITTEN = ("refined/", "quarantine/", "reference/", "code/", f"{JOBS}/", PROBES, SCRATCH, ".")
 _MANIFEST = TypeAdapter(ReferenceVersion)
 
 
@@ -67,20 +68,23 @@ def cleanup(
     *,
     keep_previous: int,
     older_than: timedelta,
+    scratch_older_than: timedelta,
     dry_run: bool,
     now: datetime | None = None,
 ) -> CleanupReport:
     """Remove what nothing needs and what is `older_than`, so that running attempts are safe.
 
-    What expired stays as long, so that the expiry can be undone. `keep_previous` is how many earlier versions of each partition stay for a rollback. A dry run
-    lists the same and removes nothing. Raises `SettingsError` for a negative number or age.
+    What expired stays as long, so that the expiry can be undone. `keep_previous` is how many earlier
+    versions of each partition stay for a rollback. Analysts' results go by an age of their own. A dry
+    run lists the same and removes nothing. Raises `SettingsError` for a negative number or age.
     """
-    if keep_previous < 0 or older_than < timedelta(0):
+    if keep_previous < 0 or min(older_than, scratch_older_than) < timedelta(0):
         raise SettingsError(
             f"Expected a clean-up to keep no negative number of versions and no negative age; "
-            f"found {keep_previous} versions and {older_than}."
+            f"found {keep_previous} versions, {older_than} and {scratch_older_than} for scratch."
         )
-    cutoff = (now or datetime.now(UTC)) - older_than
+    now = now or datetime.now(UTC)
+    cutoff = now - older_than
     references = list(
         _stale_references(storage, _used_versions(catalog, keep_previous, cutoff), cutoff)
     )
@@ -90,6 +94,7 @@ def cleanup(
         for info in storage.list(area)
         if info.modified < cutoff
     ]
+    spent += stale_results(storage, now - scratch_older_than)
     unfinished = [
         info for area in WRITTEN for info in storage.unfinished(area) if info.modified < cutoff
     ]

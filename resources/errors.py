@@ -114,3 +114,13 @@ class PriceUnknown(SettingsError):
 
 class PlacementError(LakeError):
     """No engine that may run a job: not configured, too small, too slow or too dear."""
+
+
+class ResultTooLarge(LakeError):
+    """A result that would not fit into the memory of who asks for it."""
+
+
+class SessionLost(LakeError):
+    """Spark ended while it was in use; a new session can do the same again."""
+
+    retryable = True

@@ -8,7 +8,8 @@ Frames of Spark are in `explore_spark.py`.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -19,6 +20,7 @@ from resources.attempts import FileEntry
 from resources.browse import published_table, published_tables
 from resources.catalog.base import Catalog, Pointer, TableEntry
 from resources.catalog.query import add_view, connect, quoted
+from resources.collecting import collected
 from resources.errors import CatalogError, StorageError
 from resources.raw import list_raw
 from resources.references import ReferenceVersion, current_version
@@ -82,13 +84,8 @@ class Explorer:
 
         Raises `CatalogError` with DuckDB's message and position, and the tables there are.
         """
-        try:
+        with duckdb_errors(self._names):
             return self.connection.sql(query)
-        except duckdb.Error as error:
-            raise CatalogError(
-                f"Expected a query that DuckDB can run; it says: {error}\n\n"
-                f"Published tables: {', '.join(self._names()) or 'none yet'}."
-            ) from error
 
     def tables(self) -> Relation:
         """What is published: name, partitions, rows, bytes, and when last."""
@@ -157,12 +154,16 @@ class Explorer:
         return self.connection.table(quoted(view))
 
     def pandas(self, query: str | Relation, most: int = MOST_ROWS) -> pd.DataFrame:
-        """At most so many rows as a data frame, with a warning where there are more."""
+        """At most so many rows as a data frame, with a warning where there are more.
+
+        Raises `ResultTooLarge` for rows that do not fit into half of the memory that is free.
+        """
         relation = self.sql(query) if isinstance(query, str) else query
-        frame = relation.limit(most + 1).df()
-        if len(frame) > most:
+        with duckdb_errors(self._names):
+            table = collected(relation.limit(most + 1).to_arrow_reader())
+        if len(table) > most:
             _warn(f"the first {most:,} rows; there are more: aggregate, or ask with most=…")
-        return frame.head(most)
+        return self.connection.from_arrow(table.slice(0, most)).df()
 
     def _documents(
         self, table: Table, keys: Sequence[str]
@@ -182,6 +183,18 @@ class Explorer:
 
     def _names(self) -> list[str]:
         return [entry.name for entry in self._catalog.tables()]
+
+
+@contextmanager
+def duckdb_errors(names: Callable[[], list[str]]) -> Iterator[None]:
+    """Turn DuckDB's errors into `CatalogError`, with its message and the tables there are."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise CatalogError(
+            f"Expected a query that DuckDB can run; it says: {error}\n\n"
+            f"Published tables: {', '.join(names()) or 'none yet'}."
+        ) from error
 
 
 def _pointer(version: ReferenceVersion) -> Pointer:

@@ -1,33 +1,31 @@
 """What analysts write: results below `_scratch/` of the lake, for colleagues, and for a while.
 
-Each time a result is saved it gets a directory of its own, `_scratch/<name>/save=<moment>/`, and is
-complete once Spark's `_SUCCESS` is in it. Readers of published tables never look here; a clean-up
-takes what is older than LAKE_SCRATCH_DAYS.
+Each time a result is saved it gets a directory of its own, `_scratch/<name>/save=<moment>/`, which is
+complete once `_SUCCESS` is in it. Readers of published tables never look here. Writing is in
+`explore_save.py`.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-
-from pyspark.sql import DataFrame
+from datetime import datetime
 
 from resources.attempts import new_attempt_id
 from resources.errors import StorageError
-from resources.explore_files import FORMATS, have_avro
-from resources.objects import Storage
-from spark.errors import SPARK_FAILURES, is_of_the_store
+from resources.objects import ObjectInfo, Storage
 
 SCRATCH = "_scratch/"
+#: The name of the empty object that completes a result; Spark writes it last.
+COMPLETE = "_SUCCESS"
 _NAME = re.compile(r"\w[\w-]{0,99}")
 
 
 @dataclass(frozen=True)
 class Saved:
-    """A result that was saved; `saved` is when it was complete, UTC."""
+    """A complete result; `saved` is when it was, in UTC."""
 
     name: str
     directory: str
@@ -36,67 +34,37 @@ class Saved:
     saved: datetime
 
 
-def save_frame(
-    storage: Storage,
-    frame: DataFrame,
-    name: str,
-    format: str = "parquet",  # noqa: A002 Spark's own word for it
-    options: Mapping[str, str] | None = None,
-) -> str:
-    """Write a frame of Spark and give the address of its directory.
-
-    Raises `StorageError` for a name that cannot be a directory's, or columns that clash.
-    """
-    directory = new_directory(name)
-    if format not in FORMATS:
-        raise StorageError(f"Expected a format of {', '.join(FORMATS)}, found {format!r}.")
-    if format == "avro":
-        have_avro(frame.sparkSession)
-    address = storage.target_uri(directory)
-    defaults = {"header": "true"} if format == "csv" else {}
-    writer = frame.write.format(format).options(**{**defaults, **(options or {})})
-    try:
-        writer.save(address)
-    except SPARK_FAILURES as error:
-        raise _explained(name, error) from error
-    return address
-
-
-def new_directory(name: str) -> str:
+def new_directory(name: str, now: datetime) -> str:
     """A directory for a result of this name, by its key; `StorageError` for one that cannot be."""
     if not _NAME.fullmatch(name):
         raise StorageError(
             f"Expected a name of letters, digits, '_' and '-', 100 at most, found {name!r}."
         )
-    return f"{SCRATCH}{name}/save={new_attempt_id(datetime.now(UTC))}"
+    return f"{SCRATCH}{name}/save={new_attempt_id(now)}"
 
 
-def saved(storage: Storage) -> list[Saved]:
+def saved_results(storage: Storage) -> list[Saved]:
     """Every complete result, by name and moment."""
-    found = defaultdict(list)
+    found = []
+    for directory, objects in _directories(storage):
+        files = [each for each in objects if not each.key.endswith(f"/{COMPLETE}")]
+        if len(files) < len(objects):
+            name = directory.split("/")[1]
+            size = sum(each.size for each in files)
+            moment = max(each.modified for each in objects)
+            found.append(Saved(name, directory, len(files), size, moment))
+    return found
+
+
+def stale_results(storage: Storage, cutoff: datetime) -> Iterator[ObjectInfo]:
+    """Objects of results that were last written to before `cutoff`, complete or not."""
+    for _, objects in _directories(storage):
+        if max(each.modified for each in objects) < cutoff:
+            yield from objects
+
+
+def _directories(storage: Storage) -> Iterator[tuple[str, list[ObjectInfo]]]:
+    directories: defaultdict[str, list[ObjectInfo]] = defaultdict(list)
     for info in storage.list(SCRATCH):
-        found["/".join(info.key.split("/")[:3])].append(info)
-    return [
-        Saved(
-            directory.split("/")[1],
-            directory,
-            len(objects) - 1,
-            sum(info.size for info in objects),
-            max(info.modified for info in objects),
-        )
-        for directory, objects in found.items()
-        if f"{directory}/_SUCCESS" in {info.key for info in objects}
-    ]
-
-
-def _explained(name: str, error: Exception) -> Exception:
-    said = str(error)
-    if is_of_the_store(error):
-        return error
-    if "COLUMN_ALREADY_EXISTS" in said:
-        twice = said.partition("The column `")[2].partition("`")[0]
-        return StorageError(
-            f"Expected each column of {name!r} once, found {twice!r} more than once. After a join "
-            "both sides' are there: join by name, on='key', or drop or rename one."
-        )
-    return StorageError(f"Spark could not save {name!r}: {said.partition(chr(10))[0].strip()}")
+        directories["/".join(info.key.split("/")[:3])].append(info)
+    yield from directories.items()

@@ -95,6 +95,7 @@ class Settings:
     spark_memory: str = "2g"
     target_file_bytes: int = 128 * 1024 * 1024
     keep_previous: int = 2
+    scratch_days: int = 14
     catalog: Literal["local", "glue"] = "local"
     read_back: Literal["athena", "duckdb"] = "duckdb"
     glue: GlueSettings = field(default_factory=GlueSettings)
@@ -131,6 +132,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         spark_memory=matching(env, "LAKE_SPARK_MEMORY", "2g", _MEMORY.pattern),
         target_file_bytes=whole_number(env, "LAKE_TARGET_FILE_MB", 128, at_least=1) * 1024 * 1024,
         keep_previous=whole_number(env, "LAKE_KEEP_PREVIOUS", 2, at_least=1),
+        scratch_days=whole_number(env, "LAKE_SCRATCH_DAYS", 14, at_least=1),
         catalog=catalog,
         read_back=_read_back(env, catalog),
         glue=GlueSettings(

@@ -15,6 +15,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from resources.errors import StorageError
+from spark.errors import SPARK_FAILURES
 
 #: Encodings of two or four bytes a character, in which a line does not end with the byte `\n`.
 _WIDE = ("UTF-16", "UTF-32")
@@ -45,7 +46,7 @@ def check_text(spark: SparkSession, files: Sequence[str], encoding: str) -> list
     """
     name = _java_name(spark, encoding)
     lines = _lines(spark, files, encoding)
-    with _any_charset(spark):
+    with any_charset(spark):
         text, is_broken = _decoded(name)
         found = (
             lines.select(
@@ -68,7 +69,7 @@ def check_text(spark: SparkSession, files: Sequence[str], encoding: str) -> list
     for row in found:
         if row.broken:
             raise _broken(spark, row.path, encoding)
-        if row.is_utf8 and row.is_more_than_ascii and not _is_utf8(name):
+        if row.is_utf8 and row.is_more_than_ascii and not is_utf8(name):
             raise StorageError(
                 f"Expected text in {encoding}, found {row.path}, which is UTF-8 throughout. Leave "
                 "`encoding` out for it; read files of different encodings by a call each. If it is "
@@ -79,7 +80,7 @@ def check_text(spark: SparkSession, files: Sequence[str], encoding: str) -> list
 
 def decoded(spark: SparkSession, lines: DataFrame, encoding: str) -> DataFrame:
     """Lines of the text source, which takes every byte for UTF-8, as they are meant."""
-    with _any_charset(spark):
+    with any_charset(spark):
         text, _ = _decoded(_java_name(spark, encoding))
         return lines.withColumn("value", text)
 
@@ -87,9 +88,9 @@ def decoded(spark: SparkSession, lines: DataFrame, encoding: str) -> DataFrame:
 def _java_name(spark: SparkSession, encoding: str) -> str:
     """The name, if Java has an encoding of it; `StorageError` if not."""
     try:
-        with _any_charset(spark):
+        with any_charset(spark):
             spark.range(1).select(F.decode(F.lit(b""), encoding)).collect()
-    except Exception as error:  # Spark's own for each way to ask
+    except SPARK_FAILURES as error:
         raise StorageError(
             f"Expected an encoding that Java knows, such as UTF-8, CP949, EUC-KR or UTF-16, found "
             f"{encoding!r}."
@@ -103,19 +104,20 @@ def _lines(spark: SparkSession, files: Sequence[str], encoding: str) -> DataFram
 
 def _decoded(name: str) -> tuple[Column, Column]:
     """A line's text, and whether it is none."""
-    if _is_utf8(name):
+    if is_utf8(name):
         return F.col("value"), ~F.expr("is_valid_utf8(value)")
     text = F.decode(F.col("value").cast("binary"), name)
     return text, F.contains(text, F.lit(_REPLACEMENT))
 
 
-def _is_utf8(name: str) -> bool:
+def is_utf8(name: str) -> bool:
+    """Whether a name is one of UTF-8's."""
     return name.upper().replace("_", "-") in ("UTF-8", "UTF8")
 
 
 @contextmanager
-def _any_charset(spark: SparkSession) -> Iterator[None]:
-    """Have `decode` take every encoding of Java's and go on where it cannot: we look afterwards."""
+def any_charset(spark: SparkSession) -> Iterator[None]:
+    """Have `encode` and `decode` take every encoding of Java's, and replace what they cannot."""
     name = "spark.sql.legacy.codingErrorAction"
     spark.conf.set("spark.sql.legacy.javaCharsets", "true")  # CSV's reader asks while it reads
     before = spark.conf.get(name)
@@ -133,7 +135,7 @@ def _broken(spark: SparkSession, path: str, encoding: str) -> StorageError:
     )
     if is_wide(encoding):
         return StorageError(f"Expected text in {encoding}, found {path}, which is none. {remedy}.")
-    with _any_charset(spark):
+    with any_charset(spark):
         lines = _lines(spark, [path], encoding).coalesce(1)
         _, is_broken = _decoded(encoding)
         numbered = lines.select(
@@ -142,7 +144,8 @@ def _broken(spark: SparkSession, path: str, encoding: str) -> StorageError:
             is_broken.alias("is_broken"),
         )
         row = numbered.where("is_broken").orderBy("number").first()
-    assert row is not None, "a line was found broken before"
+    if row is None:  # replaced since
+        return StorageError(f"Expected text in {encoding}, found {path}, which is none. {remedy}.")
     return StorageError(
         f"Expected text in {encoding}, found a line that is none: line {row.number:,} of {path}. "
         f"{_guesses(bytes(row.octets), encoding) or remedy}."
@@ -164,4 +167,4 @@ def _guesses(line: bytes, encoding: str) -> str:
     if "utf-8" in read:
         read = {"utf-8": read["utf-8"]}
     listed = ", ".join(f"{text!r} in {name}" for name, text in read.items())
-    return f"It reads {listed}: name the right one by encoding=…"
+    return f"It reads {listed}: name the right one by encoding="

@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 
 from lake_assets.cli import app
 from lake_assets.metadata import read_back_metadata
+from lake_assets.notebook import open_lake
 from resources.catalog.counting import Counted
+from resources.errors import CatalogError
 from tests.servers.athena import queue_result
 from tests.servers.glue import REGION
 from tests.servers.moto import moto_server
@@ -48,6 +50,22 @@ def test_sql_runs_on_athena_and_says_what_it_costs(on_glue: str) -> None:
 
     assert json.loads(found.stdout) == [{"title": "One", "plays": 2}]
     assert "0 B scanned by Athena, about 0.00005 USD" in found.stderr
+
+
+def test_a_notebook_asks_athena_in_the_same_words(
+    on_glue: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    queue_result(on_glue, [("title", "varchar"), ("plays", "bigint")], ["One", "2"])
+    lake = open_lake()
+
+    found = lake.sql("select title, plays from p", engine="athena")
+
+    assert found.filter("plays > 1").fetchall() == [("One", 2)]
+    assert "scanned by Athena, about 0.00005 USD" in capsys.readouterr().out
+    with pytest.raises(CatalogError, match="begins with SELECT"):
+        lake.sql("drop table plays", engine="athena")
+    with pytest.raises(CatalogError, match="'duckdb' or 'athena', found 'presto'"):
+        lake.sql("select 1", engine="presto")
 
 
 def test_sql_on_athena_changes_nothing(on_glue: str) -> None:

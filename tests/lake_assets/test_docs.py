@@ -132,6 +132,7 @@ def test_settings_of_an_engine_are_in_its_page_with_their_defaults(
         ("LAKE_SPARK_MEMORY", "spark_memory", None),
         ("LAKE_TARGET_FILE_MB", "target_file_bytes", 1024 * 1024),
         ("LAKE_KEEP_PREVIOUS", "keep_previous", 1),
+        ("LAKE_SCRATCH_DAYS", "scratch_days", 1),
     ],
 )
 def test_the_table_of_settings_gives_the_default(

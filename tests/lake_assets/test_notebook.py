@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,47 @@ def test_a_notebook_asks_for_tables_and_raw_documents_by_their_names(
     assert lake.table("plays").project("play_id").fetchall() == [("a",)]
     assert lake.raw("plays", FIVE).count("*").fetchall() == [(2,)]
     assert lake.ledger("plays").published == 1
+
+
+def test_results_are_saved_for_colleagues_and_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKE_ROOT", str(tmp_path))
+    monkeypatch.setenv("LAKE_SCRATCH_DAYS", "3")
+    lake = open_lake()
+    assert lake.scratch().fetchall() == []
+    address = lake.save(lake.connection.sql("SELECT 1 AS id"), "ones")
+    [row] = lake.scratch().project("name, address, files, stays_until - saved").fetchall()
+    assert row == ("ones", address, 1, timedelta(days=3))
+    assert lake.tables().fetchall() == []
+    pandas = pytest.importorskip("pandas", reason="pandas is of the extra `notebook`")
+    again = lake.save(pandas.DataFrame({"id": [2]}), "ones", "csv")
+    [file] = Path(again.removeprefix("file://")).glob("*.csv")
+    assert file.read_text() == "id\n2\n"
+
+
+def test_cells_show_what_went_wrong_as_a_sentence_and_the_kernel_lives_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shells = pytest.importorskip("IPython.core.interactiveshell", reason="of `notebook`")
+    monkeypatch.setenv("LAKE_ROOT", str(tmp_path))
+    shell = shells.InteractiveShell.instance()
+    try:
+        shell.run_cell("from lake_assets.notebook import open_lake; lake = open_lake()")
+        for cell, said in [
+            ("lake.table('plays')", "found 'plays'. There are: none yet; materialize one first."),
+            ("%%sql\nSELECT 1 FRM plays", "LINE 1: SELECT 1 FRM plays"),
+            ("%%sql presto\nSELECT 1", "'duckdb' or 'athena', found 'presto'"),
+            ("lake.connection.sql('SELECT nothing')", '"nothing" not found'),
+        ]:
+            capsys.readouterr()
+            done = shell.run_cell(cell)
+            shown = capsys.readouterr().out
+            assert not done.success
+            assert said in shown
+            assert "Traceback" not in shown
+        shell.run_cell("1 / 0")
+        assert "Traceback" in capsys.readouterr().out
+        assert shell.run_cell("lake.pandas('SELECT 1 AS id').id[0]").result == 1
+    finally:
+        shells.InteractiveShell.clear_instance()

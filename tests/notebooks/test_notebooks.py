@@ -1,4 +1,7 @@
-"""The walk-throughs run from start to end, on the demo's data."""
+"""The walk-throughs run from start to end, on generated data.
+
+With OUTPUTS set, what they show is kept in the notebooks of the project.
+"""
 
 from __future__ import annotations
 
@@ -18,43 +21,38 @@ HOURS, EVENTS = 2, 1_500
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A lake with two hours of the demo's events."""
-    root = tmp_path_factory.mktemp("lake")
-    variables = {
-        **os.environ,
-        "LAKE_ROOT": str(root / "lake"),
-        "LAKE_SPARK_MASTER": "local[2]",
-        "DAGSTER_HOME": str(root / "dagster"),
-        "PYTHONPATH": str(PROJECT),
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "examples.demo", f"--hours={HOURS}", f"--events-per-hour={EVENTS}"],
-        cwd=PROJECT, env=variables, capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-4000:]
-    return variables
-
-
-@pytest.fixture
-def executed(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The first walk-through with its outputs; a cell that raises fails the test."""
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake with two hours of the demo's events, and the housing complexes."""
     try:
-        import nbformat  # noqa: PLC0415 of the extra `notebook`
-        from nbclient import NotebookClient  # noqa: PLC0415
+        import nbclient  # noqa: F401, PLC0415 of the extra `notebook`
     except ImportError as error:
         missing(f"{error}: make test-notebooks installs it")
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    notebook = nbformat.read(PROJECT / "examples" / "events_and_tracks.ipynb", as_version=4)
-    resources = {"metadata": {"path": str(PROJECT)}}
-    return NotebookClient(notebook, timeout=300, resources=resources).execute()
+    root = tmp_path_factory.mktemp("lake")
+    for command in (
+        ["examples.demo", f"--hours={HOURS}", f"--events-per-hour={EVENTS}"],
+        ["examples.danji"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", *command],
+            cwd=PROJECT, env={**os.environ, **_settings(root)},
+            capture_output=True, text=True, timeout=600, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-4000:]
+    return root
 
 
-def test_events_and_tracks_shows_what_the_way_by_hand_lost(executed: Any) -> None:
-    [figures] = [cell for cell in executed.cells if '"by hand", "declared"' in cell.source]
-    text = figures.outputs[-1]["data"]["text/plain"]
+@pytest.fixture(scope="module")
+def events_and_tracks(lake: Path) -> Any:
+    return _executed("events_and_tracks.ipynb", lake)
+
+
+@pytest.fixture(scope="module")
+def apartment_complexes(lake: Path) -> Any:
+    return _executed("apartment_complexes.ipynb", lake)
+
+
+def test_events_and_tracks_shows_what_the_way_by_hand_lost(events_and_tracks: Any) -> None:
+    text = _shown(events_and_tracks, '"by hand", "declared"')
     lines = [line.split() for line in text.splitlines()[1:]]
     found = {" ".join(line[1:-2]): (int(line[-2]), int(line[-1])) for line in lines}
     read_by_hand, read = found["documents read"]
@@ -67,5 +65,67 @@ def test_events_and_tracks_shows_what_the_way_by_hand_lost(executed: Any) -> Non
     assert read_by_hand > 0
 
 
-def test_events_and_tracks_ends_in_a_chart(executed: Any) -> None:
-    assert any("image/png" in each.get("data", {}) for each in executed.cells[-1].outputs)
+def test_events_and_tracks_ends_in_a_chart(events_and_tracks: Any) -> None:
+    assert _has_chart(events_and_tracks.cells[-1])
+
+
+def test_apartment_complexes_refuses_the_wrong_encodings(apartment_complexes: Any) -> None:
+    refused = _shown(apartment_complexes, 'lake.files(f"{raw}/complexes")')
+    assert "line 1 of" in refused
+    assert "'단지코드,단지명," in refused
+    assert "더샾" in _shown(apartment_complexes, 'encoding="EUC-KR"')
+
+
+def test_apartment_complexes_joins_files_and_the_database(apartment_complexes: Any) -> None:
+    """Six districts, dearest first; every complex is in one."""
+    rows = [line.split() for line in _shown(apartment_complexes, "by_district = ").splitlines()]
+    assert len(rows) == 7
+    names = rows[0]
+    prices = [float(row[1 + names.index("price_per_m2")]) for row in rows[1:]]
+    assert prices == sorted(prices, reverse=True)
+    assert sum(int(row[1 + names.index("complexes")]) for row in rows[1:]) == 330
+    charts = [cell for cell in apartment_complexes.cells if _has_chart(cell)]
+    assert len(charts) == 2
+
+
+def test_apartment_complexes_leaves_a_result_for_colleagues(
+    apartment_complexes: Any, lake: Path
+) -> None:
+    saved = sorted((lake / "lake" / "_scratch" / "price_by_district").glob("save=*/*.*"))
+    kinds = {path.suffix for path in saved if path.suffix in (".parquet", ".csv")}
+    assert kinds == {".parquet", ".csv"}
+    [sheet] = [path for path in saved if path.suffix == ".csv"]
+    assert sheet.read_bytes().decode("cp949").startswith("gu,gu_romanized,")
+
+
+def _executed(name: str, root: Path) -> Any:
+    from tests.notebooks.running import keep, run  # noqa: PLC0415 of the extra `notebook`
+
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, value in _settings(root).items():
+            patch.setenv(variable, value)
+        notebook = run(name)
+    if os.environ.get("OUTPUTS"):
+        keep(name, notebook)
+    return notebook
+
+
+def _settings(root: Path) -> dict[str, str]:
+    return {
+        "LAKE_ROOT": str(root / "lake"),
+        "LAKE_SPARK_MASTER": "local[2]",
+        "DAGSTER_HOME": str(root / "dagster"),
+        "PYTHONPATH": str(PROJECT),
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    }
+
+
+def _shown(notebook: Any, source: str) -> str:
+    """What the one cell that has this in its source shows last."""
+    [cell] = [each for each in notebook.cells if source in each.source]
+    last = cell.outputs[-1]
+    return str(last["text"] if "text" in last else last["data"]["text/plain"])
+
+
+def _has_chart(cell: Any) -> bool:
+    return any("image/png" in each.get("data", {}) for each in cell.get("outputs", []))

@@ -132,6 +132,7 @@ def test_a_clean_up_leaves_adopted_files_alone(workshop: Workshop, theirs: Path)
         workshop.lake.catalog,
         keep_previous=0,
         older_than=timedelta(0),
+        scratch_older_than=timedelta(days=14),
         dry_run=False,
     )
     assert {each.directory.split("/")[0] for each in report.removals} == {"refined"}

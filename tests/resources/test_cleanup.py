@@ -100,6 +100,7 @@ class Lake:
             self.catalog,
             keep_previous=keep_previous,
             older_than=WEEK,
+            scratch_older_than=timedelta(days=14),
             dry_run=dry_run,
             now=NOW,
         )
@@ -123,7 +124,14 @@ def lake(tmp_path: Path) -> Lake:
 
 def test_an_empty_lake_has_nothing_to_clean(tmp_path: Path) -> None:
     storage, catalog = FolderStorage(tmp_path), LocalCatalog(str(tmp_path))
-    report = cleanup(storage, catalog, keep_previous=0, older_than=WEEK, dry_run=False)
+    report = cleanup(
+        storage,
+        catalog,
+        keep_previous=0,
+        older_than=WEEK,
+        scratch_older_than=timedelta(days=14),
+        dry_run=False,
+    )
     assert report == CleanupReport(is_dry_run=False, removals=())
     assert (report.objects, report.bytes) == (0, 0)
 
@@ -291,3 +299,19 @@ def test_an_attempt_published_during_a_clean_up_is_whole_or_refused(lake: Lake) 
         is_published = current[verdict.partition].attempt == verdict.attempt
         assert is_published != (verdict in refused)
         assert lake.storage.exists(current[verdict.partition].files[0].key)
+
+
+def test_what_analysts_saved_goes_by_an_age_of_its_own(lake: Lake) -> None:
+    lake.put("_scratch/danji/save=old/part-0.parquet", 5, days_old=15)
+    lake.put("_scratch/danji/save=old/_SUCCESS", 0, days_old=15)
+    lake.put("_scratch/danji/save=torn/_temporary/0/part-0.parquet", 3, days_old=20)
+    lake.put("_scratch/danji/save=new/part-0.parquet", 7, days_old=13)
+    lake.put("_scratch/danji/save=going-on/part-0.parquet", 7, days_old=15)
+    lake.put("_scratch/danji/save=going-on/part-1.parquet", 7, days_old=0)
+    dry = lake.cleanup(dry_run=True)
+    assert len(list(lake.storage.list("_scratch/"))) == 6
+    report = lake.cleanup()
+    assert report.removals == dry.removals
+    assert report.bytes == 8
+    left = {info.key.split("/")[2] for info in lake.storage.list("_scratch/")}
+    assert left == {"save=new", "save=going-on"}

@@ -29,6 +29,7 @@ def test_interrupted_uploads_go_and_objects_of_the_same_key_stay(
         LocalCatalog(str(tmp_path), s3_lake),
         keep_previous=1,
         older_than=timedelta(days=7),
+        scratch_older_than=timedelta(days=14),
         dry_run=dry_run,
     )
 

@@ -46,6 +46,7 @@ def clean_up(workshop: Workshop, now: datetime) -> CleanupReport:
         workshop.lake.catalog,
         keep_previous=2,
         older_than=timedelta(days=7),
+        scratch_older_than=timedelta(days=14),
         dry_run=False,
         now=now,
     )

@@ -52,6 +52,7 @@ def test_a_table_is_published_read_back_rolled_back_and_cleaned_up(
         workshop.lake.catalog,
         keep_previous=1,
         older_than=timedelta(days=7),
+        scratch_older_than=timedelta(days=14),
         dry_run=False,
         now=later,
     )
