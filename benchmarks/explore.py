@@ -91,15 +91,13 @@ def _sql(folder: Path) -> Iterator[tuple[str, float]]:
         ours = question.format(table="activity")
         theirs = question.format(table=files)
         assert sorted(lake.sql(ours).fetchall()) == sorted(by_hand.sql(theirs).fetchall())
-        pairs = [
-            (
-                _seconds(lambda: lake.sql(ours).fetchall()),
-                _seconds(lambda: by_hand.sql(theirs).fetchall()),
-            )
-            for _ in range(ROUNDS)
-        ]
+        pairs = [(_asked(lake, ours), _asked(by_hand, theirs)) for _ in range(ROUNDS)]
         yield f"lake_sql_{name}_seconds", statistics.median(mine for mine, _ in pairs)
         yield f"lake_sql_{name}_over_duckdb", statistics.median(a / b for a, b in pairs)
+
+
+def _asked(of: Explorer | duckdb.DuckDBPyConnection, question: str) -> float:
+    return _seconds(lambda: of.sql(question).fetchall())
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -90,7 +90,7 @@ def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _judge_frame(frame: DataFrame, factor: int) -> None:
-    estimate = int(frame._jdf.queryExecution().optimizedPlan().stats().sizeInBytes().toString())
+    estimate = int(str(frame._jdf.queryExecution().optimizedPlan().stats().sizeInBytes()))
     # Parquet's bytes may be a tenth of what they say.
     if estimate * factor < NOTABLE_BYTES // 8:
         return

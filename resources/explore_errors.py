@@ -57,12 +57,17 @@ def _by_its_words(error: BaseException) -> LakeError | None:
         file = _FILE.search(said)
         return StorageError(
             f"Expected records of the columns' types in {file['file'] if file else 'the files'}, "
-            f"found {found['record'][:200]}. Read the column as a string to see its values, or take "
+            f"found one of others; with null in their place it is {found['record'].rstrip('.')[:200]}. "
+            "Read the column as a string to see its values, or take "
             "nulls in their place by mode='PERMISSIVE'."
         )
     if isinstance(error, (AnalysisException, ParseException)):
-        return CatalogError(f"Expected a query that Spark can run; it says: {said.strip()}")
+        return CatalogError(f"Expected a query that Spark can run; it says: {_without_plan(said)}")
     return None
+
+
+def _without_plan(said: str) -> str:
+    return said.partition(";\n'")[0].strip()
 
 
 def _is_lost(error: BaseException) -> bool:

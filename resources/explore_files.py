@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructField, StructType
 
 from resources.errors import StorageError
-from resources.text_encoding import TextFile, check_text, decoded, is_wide
+from resources.text_encoding import TextFile, check_text, decoded, is_wide, java_name
 from spark.errors import SPARK_FAILURES, is_of_the_store
 from spark.types import spark_type
 
@@ -54,7 +54,7 @@ def read_files(
         return decoded(spark, spark.read.options(**(options or {})).text(path), encoding)
     if kind == "avro":
         have_avro(spark)
-    wanted = {**_defaults(kind, encoding), **(options or {})}
+    wanted = {**_defaults(kind, java_name(encoding)), **(options or {})}
     if kind == "csv" and wanted["header"] == "true":
         _refuse_headers(texts, wanted.get("sep", ","), list(columns or ()))
     reader = spark.read.format(kind).options(**wanted)

@@ -17,7 +17,7 @@ from resources.errors import StorageError
 from resources.explore_files import FORMATS, have_avro
 from resources.objects import Storage
 from resources.scratch import COMPLETE, new_directory
-from resources.text_encoding import any_charset, is_utf8
+from resources.text_encoding import any_charset, is_utf8, java_name
 from spark.errors import SPARK_FAILURES, is_of_the_store
 from spark.fitting import quoted
 
@@ -52,7 +52,7 @@ def save_frame(
     if format in ("csv", "json", "text", "xml") and not is_utf8(encoding):
         _refuse_unknown_letters(frame, encoding)
     address = storage.target_uri(directory)
-    wanted = {**_defaults(format, encoding), **(options or {})}
+    wanted = {**_defaults(format, java_name(encoding)), **(options or {})}
     try:
         frame.write.format(format).options(**wanted).save(address)
     except SPARK_FAILURES as error:
@@ -124,11 +124,12 @@ def _refuse_twice(columns: list[str], name: str) -> None:
 
 def _refuse_unknown_letters(frame: DataFrame, encoding: str) -> None:
     """Spark writes '?' for a letter that an encoding lacks."""
+    name = java_name(encoding)
     texts = [each.name for each in frame.schema if isinstance(each.dataType, StringType)]
     with any_charset(frame.sparkSession):
         for column in texts:
             value = F.col(quoted(column))
-            lost = frame.where(F.decode(F.encode(value, encoding), encoding) != value)
+            lost = frame.where(F.decode(F.encode(value, name), name) != value)
             row = lost.select(value.alias("value")).first()
             if row is not None:
                 raise StorageError(_lost(column, row.value, encoding))

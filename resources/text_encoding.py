@@ -22,6 +22,13 @@ _WIDE = ("UTF-16", "UTF-32")
 #: What a line is tried with, to say what it may be.
 _LIKELY = ("utf-8", "cp949", "shift_jis", "gb18030", "cp1252")
 _SHOWN = 40
+#: Java SE, "Supported Encodings": what Windows calls its code pages 932, 949 and 950.
+_OF_WINDOWS = {
+    "cp932": "windows-31j",
+    "cp949": "x-windows-949",
+    "uhc": "x-windows-949",
+    "cp950": "x-windows-950",
+}
 _REPLACEMENT = "\ufffd"
 
 
@@ -31,6 +38,15 @@ class TextFile:
 
     path: str
     first_line: str
+
+
+def java_name(encoding: str) -> str:
+    """What Java calls the encoding that people mean by a name.
+
+    Its own `CP949`, `CP932` and `CP950` are IBM's, which have other letters in some places than those
+    of Windows, and no name for Python's `uhc`.
+    """
+    return _OF_WINDOWS.get(encoding.lower().replace("_", "-"), encoding)
 
 
 def is_wide(encoding: str) -> bool:
@@ -44,7 +60,7 @@ def check_text(spark: SparkSession, files: Sequence[str], encoding: str) -> list
     Raises `StorageError` that names the file and line that cannot be of the encoding, or the file
     that is UTF-8 throughout where something else was declared.
     """
-    name = _java_name(spark, encoding)
+    name = _known_name(spark, encoding)
     lines = _lines(spark, files, encoding)
     with any_charset(spark):
         text, is_broken = _decoded(name)
@@ -81,21 +97,22 @@ def check_text(spark: SparkSession, files: Sequence[str], encoding: str) -> list
 def decoded(spark: SparkSession, lines: DataFrame, encoding: str) -> DataFrame:
     """Lines of the text source, which takes every byte for UTF-8, as they are meant."""
     with any_charset(spark):
-        text, _ = _decoded(_java_name(spark, encoding))
+        text, _ = _decoded(java_name(encoding))
         return lines.withColumn("value", text)
 
 
-def _java_name(spark: SparkSession, encoding: str) -> str:
-    """The name, if Java has an encoding of it; `StorageError` if not."""
+def _known_name(spark: SparkSession, encoding: str) -> str:
+    """Java's name for an encoding; `StorageError` if it has none."""
+    name = java_name(encoding)
     try:
         with any_charset(spark):
-            spark.range(1).select(F.decode(F.lit(b""), encoding)).collect()
+            spark.range(1).select(F.decode(F.lit(b""), name)).collect()
     except SPARK_FAILURES as error:
         raise StorageError(
             f"Expected an encoding that Java knows, such as UTF-8, CP949, EUC-KR or UTF-16, found "
             f"{encoding!r}."
         ) from error
-    return encoding
+    return name
 
 
 def _lines(spark: SparkSession, files: Sequence[str], encoding: str) -> DataFrame:
@@ -137,7 +154,7 @@ def _broken(spark: SparkSession, path: str, encoding: str) -> StorageError:
         return StorageError(f"Expected text in {encoding}, found {path}, which is none. {remedy}.")
     with any_charset(spark):
         lines = _lines(spark, [path], encoding).coalesce(1)
-        _, is_broken = _decoded(encoding)
+        _, is_broken = _decoded(java_name(encoding))
         numbered = lines.select(
             (F.monotonically_increasing_id() + 1).alias("number"),
             F.col("value").cast("binary").alias("octets"),

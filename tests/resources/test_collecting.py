@@ -31,7 +31,10 @@ def test_what_is_free_is_known() -> None:
 
 def test_rows_are_refused_while_they_come(guarded: None) -> None:
     relation = duckdb.sql("SELECT range AS n, repeat('x', 100) AS text FROM range(10_000_000)")
-    with pytest.raises(ResultTooLarge, match=r"fits into 100 MiB, half of the memory.*rows take"):
+    with (
+        warnings.catch_warnings(action="ignore"),
+        pytest.raises(ResultTooLarge, match=r"fits into 100 MiB, half of the memory.*rows take"),
+    ):
         collecting.collected(relation.to_arrow_reader(10_000))
     with pytest.warns(UserWarning, match="rows take about"):
         table = collecting.collected(relation.limit(200_000).to_arrow_reader(10_000))
