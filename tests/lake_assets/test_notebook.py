@@ -115,7 +115,7 @@ def test_cells_show_what_went_wrong_as_a_sentence_and_the_kernel_lives_on(
             ("lake.table('plays')", "found 'plays'. There are: none yet; materialize one first."),
             ("%%sql\nSELECT 1 FRM plays", "LINE 1: SELECT 1 FRM plays"),
             ("%%sql presto\nSELECT 1", "'duckdb' or 'athena', found 'presto'"),
-            ("lake.connection.sql('SELECT nothing')", '"nothing" not found'),
+            ("lake.connection.sql('SELECT nothing')", '"nothing" was not found'),
         ]:
             capsys.readouterr()
             done = shell.run_cell(cell)
