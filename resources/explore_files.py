@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from pyspark import __version__ as spark_version
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructField, StructType
 
+from resources.compute.s3a_errors import region_of, store_errors
 from resources.errors import StorageError
 from resources.text_encoding import TextFile, check_text, decoded, is_wide, java_name
 from spark.errors import SPARK_FAILURES, is_of_the_store
@@ -44,26 +46,46 @@ def read_files(
 
     Raises `StorageError` that names the file and what to do: nothing there, a format that cannot be
     told, another encoding, a column twice, headers that differ, text that is not of the format.
+    It is a `StorageUnavailable` where S3 did not answer or credentials expired.
     """
-    files = _files(spark, path)
-    kind = _format(path, files, format)
+    with store_errors(region_of(spark)):
+        files = _files(spark, path)
+        kind = _format(path, files, format)
+        wanted = {**_defaults(kind, java_name(encoding)), **(options or {})}
+        return _read(spark, path, _Wanted(kind, files, encoding, columns or {}, wanted))
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to be read, and how."""
+
+    kind: str
+    files: list[str]
+    encoding: str
+    columns: Mapping[str, str]
+    options: Mapping[str, str]
+
+
+def _read(spark: SparkSession, path: str, wanted: _Wanted) -> DataFrame:
+    kind, encoding = wanted.kind, wanted.encoding
     if kind == "text" and is_wide(encoding):
         raise StorageError(f"Expected text of a byte a letter, found {encoding}: use format='csv'.")
-    texts = check_text(spark, files, encoding) if kind in _OF_TEXT else []
+    texts = check_text(spark, wanted.files, encoding) if kind in _OF_TEXT else []
     if kind == "text":
-        return decoded(spark, spark.read.options(**(options or {})).text(path), encoding)
+        return decoded(spark, spark.read.options(**wanted.options).text(path), encoding)
     if kind == "avro":
         have_avro(spark)
-    wanted = {**_defaults(kind, java_name(encoding)), **(options or {})}
-    if kind == "csv" and wanted["header"] == "true":
-        _refuse_headers(texts, wanted.get("sep", ","), list(columns or ()))
-    reader = spark.read.format(kind).options(**wanted)
-    if columns:
-        fields = [StructField(name, spark_type(type_)) for name, type_ in columns.items()]
+    if kind == "csv" and wanted.options["header"] == "true":
+        _refuse_headers(texts, wanted.options.get("sep", ","), list(wanted.columns))
+    reader = spark.read.format(kind).options(**wanted.options)
+    if wanted.columns:
+        fields = [StructField(name, spark_type(type_)) for name, type_ in wanted.columns.items()]
         reader = reader.schema(StructType(fields))
     try:
         return reader.load(path)
     except SPARK_FAILURES as error:
+        if is_of_the_store(error):
+            raise
         raise _explained(path, kind, error) from error
 
 
@@ -81,7 +103,7 @@ def have_avro(spark: SparkSession) -> None:
 
 def _defaults(kind: str, encoding: str) -> dict[str, str]:
     """Spark's options for what is not said."""
-    if kind not in _OF_TEXT:
+    if kind not in ("csv", "json", "xml"):
         return {}
     common = {"encoding": encoding, "mode": "FAILFAST"}
     if kind == "csv":
@@ -95,6 +117,8 @@ def _files(spark: SparkSession, path: str) -> list[str]:
     try:
         found = spark.read.text(path).inputFiles()
     except SPARK_FAILURES as error:
+        if is_of_the_store(error):
+            raise
         raise _explained(path, "", error) from error
     if not found:
         raise StorageError(
@@ -151,11 +175,9 @@ def _refuse_headers(files: Sequence[TextFile], separator: str, columns: Sequence
             )
 
 
-def _explained(path: str, kind: str, error: Exception) -> Exception:
-    """What Spark says of a path in a sentence; the store's own failures stay what they are."""
+def _explained(path: str, kind: str, error: Exception) -> StorageError:
+    """What Spark says of a path, in a sentence."""
     said = str(error)
-    if is_of_the_store(error):
-        return error
     if "PATH_NOT_FOUND" in said:
         return StorageError(f"Expected files in {path}; there is nothing. Check the spelling.")
     if "No FileSystem for scheme" in said or "ClassNotFoundException: Class org.apache.ha" in said:

@@ -13,12 +13,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
+from resources.compute.s3a_errors import region_of, store_errors
 from resources.errors import StorageError
 from resources.explore_files import FORMATS, have_avro
 from resources.objects import Storage
 from resources.scratch import COMPLETE, new_directory
 from resources.text_encoding import any_charset, is_utf8, java_name
-from spark.errors import SPARK_FAILURES, is_of_the_store
+from spark.errors import SPARK_FAILURES
 from spark.fitting import quoted
 
 if TYPE_CHECKING:
@@ -54,10 +55,9 @@ def save_frame(
     address = storage.target_uri(directory)
     wanted = {**_defaults(format, java_name(encoding)), **(options or {})}
     try:
-        frame.write.format(format).options(**wanted).save(address)
+        with store_errors(region_of(frame.sparkSession)):
+            frame.write.format(format).options(**wanted).save(address)
     except SPARK_FAILURES as error:
-        if is_of_the_store(error):
-            raise
         said = str(error).partition("\n")[0].strip()
         raise StorageError(f"Spark could not save {name!r} as {format}: {said}") from error
     return address

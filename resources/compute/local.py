@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from resources.compute.engine import Usage
 from resources.compute.figures import JobFigures
 from resources.compute.s3a import aws_java_options, s3a_config
-from resources.compute.s3a_errors import store_errors
+from resources.compute.s3a_errors import region_of, store_errors
 from resources.mysql_settings import spark_config_for
 from resources.settings import Settings
 from resources.storage import is_on_s3
@@ -32,17 +32,13 @@ class LocalCompute:
 
     def refine(self, spec: RefineSpec) -> RefineReport:
         """Run the refine here and now."""
-        with store_errors(self._region):
+        with store_errors(region_of(self.spark)):
             return run_refine(self.spark, spec)
 
     def snapshot(self, spec: SnapshotSpec, known: Collection[str]) -> SnapshotReport:
         """Take the snapshot here and now."""
-        with store_errors(self._region):
+        with store_errors(region_of(self.spark)):
             return take_snapshot(refine_session(self.spark), spec, known.__contains__)
-
-    @property
-    def _region(self) -> str:
-        return self.spark.conf.get("spark.hadoop.fs.s3a.endpoint.region", "") or ""
 
 
 @dataclass

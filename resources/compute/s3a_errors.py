@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
+from pyspark.sql import SparkSession
 
 from resources.aws import AwsSettings, arn
 from resources.aws_errors import refusal
@@ -43,6 +44,11 @@ def store_errors(region: str) -> Iterator[None]:
         if not is_of_the_store(error):
             raise
         raise _refused(str(error), AwsSettings(region=region)) from error
+
+
+def region_of(spark: SparkSession) -> str:
+    """The region that a session's connector was told, or nothing."""
+    return spark.conf.get("spark.hadoop.fs.s3a.endpoint.region", "") or ""
 
 
 def _refused(text: str, aws: AwsSettings) -> StorageError:

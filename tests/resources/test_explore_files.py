@@ -151,6 +151,8 @@ def test_what_is_not_there_or_cannot_be_told_is_a_sentence(
 ) -> None:
     with pytest.raises(StorageError, match=r"there is nothing. Check the spelling"):
         read_files(spark, str(tmp_path / "none"))
+    with pytest.raises(StorageError, match="set LAKE_RAW_ROOT to the bucket's address"):
+        read_files(spark, "s3://bucket/in")
     write(tmp_path / "deep", "a.csv", "id\n1\n")
     with pytest.raises(StorageError, match=r"none directly in it. Name deeper folders"):
         read_files(spark, str(tmp_path))
