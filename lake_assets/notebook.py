@@ -95,7 +95,7 @@ class NotebookLake(Explorer):
         """At most so many rows as a data frame, of a query, a relation or a frame of Spark."""
         if isinstance(query, str | Relation):
             return super().pandas(query, most)
-        frame = query.limit(most + 1).toPandas()
+        frame: pd.DataFrame = query.limit(most + 1).toPandas()
         if len(frame) > most:
             warnings.warn(f"These are the first {most:,} rows; there are more.", stacklevel=2)
         return frame.head(most)

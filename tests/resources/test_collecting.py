@@ -30,7 +30,9 @@ def test_what_is_free_is_known() -> None:
 
 
 def test_rows_are_refused_while_they_come(guarded: None) -> None:
-    relation = duckdb.sql("SELECT range AS n, repeat('x', 100) AS text FROM range(10_000_000)")
+    relation = duckdb.default_connection().sql(
+        "SELECT range AS n, repeat('x', 100) AS text FROM range(10_000_000)"
+    )
     with (
         warnings.catch_warnings(action="ignore"),
         pytest.raises(ResultTooLarge, match=r"fits into 100 MiB, half of the memory.*rows take"),
@@ -62,7 +64,7 @@ def test_a_large_frame_of_spark_is_refused_before_it_is_fetched(
 
 def test_small_frames_are_fetched_without_a_word(spark: SparkSession, guarded: None) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         assert len(spark.range(1000).collect()) == 1000
         assert [row.n for row in spark.range(10**7).groupBy().count().toDF("n").collect()] == [
             10**7

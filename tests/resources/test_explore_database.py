@@ -50,6 +50,9 @@ def test_a_reference_is_read_in_its_declared_types(
     frame = reference_rows(spark, derby, SONGS)
     assert frame.schema.simpleString() == "struct<song_id:bigint,title:string>"
     assert sorted(tuple(row) for row in frame.collect()) == [(1, "하나"), (2, None)]
+    wrong = Reference("songs", "SONGS", (), Contract((Column("title", "int"),)))
+    with pytest.raises(ReferenceRefused, match=r"`title` of SONGS .* found '하나'"):
+        reference_rows(spark, derby, wrong)
     odd = Reference("songs", "SONGS", (), Contract((Column("artist", "string"),)))
     with pytest.raises(ReferenceRefused, match="to have artist, which it lacks"):
         reference_rows(spark, derby, odd)

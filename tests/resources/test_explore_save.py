@@ -22,7 +22,7 @@ def storage(tmp_path: Path) -> FolderStorage:
 
 
 def test_each_save_has_a_directory_of_its_own_below_scratch(storage: FolderStorage) -> None:
-    relation = duckdb.sql("SELECT 1 AS id, '한빛' AS name")
+    relation = duckdb.default_connection().sql("SELECT 1 AS id, '한빛' AS name")
     addresses = [save_relation(storage, relation, "danji") for _ in range(2)]
     assert len(set(addresses)) == 2
     assert all(f"{storage.root}/_scratch/danji/save=" in each for each in addresses)
@@ -35,11 +35,11 @@ def test_each_save_has_a_directory_of_its_own_below_scratch(storage: FolderStora
 
 
 def test_a_relation_is_saved_as_csv_in_any_encoding(storage: FolderStorage) -> None:
-    relation = duckdb.sql("SELECT '더샾' AS name")
+    relation = duckdb.default_connection().sql("SELECT '더샾' AS name")
     address = save_relation(storage, relation, "danji", "csv", "CP949")
     [file] = Path(address.removeprefix("file://")).glob("*.csv")
     assert file.read_bytes() == "name\n더샾\n".encode("cp949")
-    lacking = duckdb.sql("SELECT '🏢' AS name")
+    lacking = duckdb.default_connection().sql("SELECT '🏢' AS name")
     with pytest.raises(StorageError, match=r"letters that it lacks.*🏢"):
         save_relation(storage, lacking, "danji", "csv", "CP949")
     with pytest.raises(StorageError, match="Expected parquet or csv for a relation, found 'orc'"):
@@ -50,7 +50,7 @@ def test_a_relation_is_saved_as_csv_in_any_encoding(storage: FolderStorage) -> N
 def test_a_frame_is_refused_rather_than_written_with_question_marks(
     spark: SparkSession, storage: FolderStorage
 ) -> None:
-    good = spark.createDataFrame([("더샾",)], "name string")
+    good = spark.createDataFrame([("더샾",)], "name string").coalesce(1)
     address = save_frame(storage, good, "danji", "csv", encoding="CP949")
     [file] = Path(address.removeprefix("file://")).glob("*.csv")
     assert file.read_bytes() == "name\n더샾\n".encode("cp949")
