@@ -47,8 +47,8 @@ def saved_results(storage: Storage) -> list[Saved]:
     """Every complete result, by name and moment."""
     found = []
     for directory, objects in _directories(storage):
-        files = [each for each in objects if not each.key.endswith(f"/{COMPLETE}")]
-        if len(files) < len(objects):
+        if f"{directory}/{COMPLETE}" in {each.key for each in objects}:
+            files = [each for each in objects if _is_read(each.key.removeprefix(directory))]
             name = directory.split("/")[1]
             size = sum(each.size for each in files)
             moment = max(each.modified for each in objects)
@@ -61,6 +61,13 @@ def stale_results(storage: Storage, cutoff: datetime) -> Iterator[ObjectInfo]:
     for _, objects in _directories(storage):
         if max(each.modified for each in objects) < cutoff:
             yield from objects
+
+
+def _is_read(path: str) -> bool:
+    """Whether readers see it: not what begins with '_' or '.', nor the marker of a folder."""
+    return not path.endswith("/") and not any(
+        part.startswith(("_", ".")) for part in path.split("/")
+    )
 
 
 def _directories(storage: Storage) -> Iterator[tuple[str, list[ObjectInfo]]]:

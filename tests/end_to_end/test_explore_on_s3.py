@@ -63,5 +63,6 @@ def test_files_are_read_from_s3_and_results_saved_there(
     assert "line 2 of s3://notes/in/danji/a.csv" in told["refused"]
     assert told["saved"].startswith("s3://notes/a lake/_scratch/danji/save=")
     assert told["read"] == [["A1", "더샾"]]
-    assert told["listed"] == [["danji", 1], ["ones", 1]]
+    there = [info.key for info in lake.list("_scratch/")]
+    assert told["listed"] == [["danji", 1], ["ones", 1]], there
     assert [each.name for each in saved_results(lake)] == ["danji", "ones"]

@@ -27,6 +27,8 @@ def test_each_save_has_a_directory_of_its_own_below_scratch(storage: FolderStora
     assert len(set(addresses)) == 2
     assert all(f"{storage.root}/_scratch/danji/save=" in each for each in addresses)
     storage.write("_scratch/danji/save=torn/part-0.parquet", b"half")
+    below = addresses[0].removeprefix(f"file://{storage.root}/")
+    storage.write(f"{below}/_temporary/0/part-1.parquet", b"left by a task that was tried twice")
     found = saved_results(storage)
     assert [(each.name, each.files) for each in found] == [("danji", 1), ("danji", 1)]
     assert found[0].saved <= datetime.now(UTC)
