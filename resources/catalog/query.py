@@ -4,7 +4,7 @@ A connection is a snapshot: it goes on showing what was published when it was op
 files it opens in half a second on two cores, and answers in 0.2 (one partition) to 0.7 seconds.
 
 Nothing is inferred. Columns and types are the contract's, whatever an older file holds; partition
-columns are the pointers' text, joined by file name, and DuckDB opens only the files of the
+columns are the pointers' text, found by file name, and DuckDB opens only the files of the
 partitions that a query asks for. Files on S3 come through an Arrow dataset (`dataset.py`), since
 DuckDB's own reader would have to be downloaded. Publishing does not belong here.
 """
@@ -12,6 +12,7 @@ DuckDB's own reader would have to be downloaded. Publishing does not belong here
 from __future__ import annotations
 
 import glob
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import duckdb
@@ -104,6 +105,9 @@ def add_view(
         dataset = published_dataset(storage, entry, pointers)
         connection.from_arrow(dataset).create_view(entry.name)
         return
+    if _are_in_the_names(paths, entry.partition_columns):
+        connection.execute(f"CREATE VIEW {view} AS {_select_by_names(entry, list(paths))}")
+        return
     files = f"{_FILES_SCHEMA}.{view}"
     _create_files_table(connection, files, entry.partition_columns, paths)
     connection.execute(f"CREATE VIEW {view} AS {_select_published(entry, list(paths), files)}")
@@ -121,6 +125,37 @@ def _select_published(entry: TableEntry, paths: Sequence[str], files: str) -> st
     if entry.partition_columns:
         select += f" JOIN {files} AS files ON files.file = data.{file_column}"
     return select
+
+
+def _are_in_the_names(paths: Mapping[str, Pointer], columns: Sequence[str]) -> bool:
+    """Whether the directories `<column>=<value>` of every file say its pointer's values."""
+    patterns = {column: re.compile(_in_name(column)) for column in columns}
+    # Of other names Python and DuckDB may not agree what is to be escaped.
+    return all(re.fullmatch(r"\w+", column) for column in columns) and all(
+        (found := pattern.match(path)) is not None and found[1] == pointer.values[column]
+        for path, pointer in paths.items()
+        for column, pattern in patterns.items()
+    )
+
+
+def _select_by_names(entry: TableEntry, paths: Sequence[str]) -> str:
+    """Partition columns as expressions of the file's name, once a block and not once a row.
+
+    DuckDB works them out before it opens a file. A join by name, the other way, takes twenty times
+    as long over 24 million rows: files whose footers are not read look like a row to its planner.
+    """
+    file_column = _unused_name(entry.contract)
+    columns = [quoted(name) for name in entry.contract.names]
+    columns += [
+        f"regexp_extract({file_column}, {_text(_in_name(name))}, 1) AS {quoted(name)}"
+        for name in entry.partition_columns
+    ]
+    scan = _scan(paths, entry.contract, file_column)
+    return f"SELECT {', '.join(columns)} FROM {scan}"  # noqa: S608 - all names are quoted
+
+
+def _in_name(column: str) -> str:
+    return f".*/{column}=([^/]+)/"
 
 
 def _select_nothing(entry: TableEntry) -> str:
