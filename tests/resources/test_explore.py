@@ -83,3 +83,11 @@ def test_a_data_frame_is_cut_with_a_warning(lake: Explorer) -> None:
     assert list(lake.pandas("SELECT play_id FROM plays ORDER BY 1").play_id) == ["alpha", "beta"]
     with pytest.warns(UserWarning, match="first 1 rows"):
         assert len(lake.pandas(lake.table("plays"), most=1)) == 1
+
+
+def test_partition_columns_cost_no_join(lake: Explorer) -> None:
+    [(_, plan)] = lake.connection.sql(
+        "EXPLAIN SELECT dt, count(*) FROM plays GROUP BY 1"
+    ).fetchall()
+    assert "parquet" in plan.lower()
+    assert "join" not in plan.lower()
