@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Annotated
 
 import typer
-import yaml
 
 from lake_assets.cli_app import app, ends_in_words
+from lake_assets.declaration_text import column_lines, flow, scalar
 from resources.describe_json import sample_json
 from resources.settings import load_settings
 from resources.storage import open_storage
@@ -28,25 +28,20 @@ def reference(
     table: Annotated[str, typer.Argument(metavar="TABLE", help="As songs or music.songs.")],
 ) -> None:
     """Print the reference that a table of the MySQL server in LAKE_DATABASE could be."""
-    from pyspark.sql import SparkSession  # noqa: PLC0415 slow to import
-
-    from resources.compute.local import local_spark_config  # noqa: PLC0415 imports Spark
+    from resources.compute.local import local_session  # noqa: PLC0415 imports Spark
     from resources.describe_mysql import describe_table  # noqa: PLC0415 imports Spark
     from resources.source_database import lake_database  # noqa: PLC0415 imports Spark
 
     settings = load_settings()
     database = lake_database(settings)
-    builder = SparkSession.builder
-    for name, value in local_spark_config(settings).items():
-        builder = builder.config(name, value)
-    spark = builder.getOrCreate()
+    spark = local_session(settings)
     with database.exclusive(spark, f"the description of {table}") as source:
         found = describe_table(spark, source, table)
     name = table.replace("`", "").rpartition(".")[2].lower()
     typer.echo("references:")
-    typer.echo(f"  - name: {_scalar(name)}")
-    typer.echo(f"    table: {_scalar(table)}")
-    typer.echo(f"    key: {_flow(list(found.key))}")
+    typer.echo(f"  - name: {scalar(name)}")
+    typer.echo(f"    table: {scalar(table)}")
+    typer.echo(f"    key: {flow(list(found.key))}")
     typer.echo("    columns:")
     _print_columns(found.contract.columns, indent=6)
     _print_notes(found.notes)
@@ -62,7 +57,7 @@ def raw(
     """Print the raw columns that a sample of JSON objects below a prefix could have."""
     sample = sample_json(open_storage(load_settings().raw_root), prefix)
     typer.echo("raw:")
-    typer.echo(f"  source: {_scalar(prefix.strip('/').partition('/')[0])}")
+    typer.echo(f"  source: {scalar(prefix.strip('/').partition('/')[0])}")
     typer.echo("  columns:")
     _print_columns(sample.contract.columns, indent=4)
     _print_notes(
@@ -71,27 +66,10 @@ def raw(
 
 
 def _print_columns(columns: Iterable[Column], *, indent: int) -> None:
-    for each in columns:
-        words: dict[str, str | bool] = {"name": each.name, "type": each.type}
-        if not each.nullable:
-            words["nullable"] = False
-        if each.comment:
-            words["comment"] = each.comment
-        typer.echo(f"{' ' * indent}- {_flow(words)}")
+    for line in column_lines(columns, indent):
+        typer.echo(line)
 
 
 def _print_notes(notes: Iterable[str]) -> None:
     for each in notes:
         typer.echo(f"# {' '.join(each.split())}")
-
-
-def _scalar(text: str) -> str:
-    return _flow([text])[1:-1]
-
-
-def _flow(value: object) -> str:
-    """On one line, as the declarations in the documentation are written."""
-    text = yaml.safe_dump(
-        value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=10_000
-    )
-    return str(text).strip()

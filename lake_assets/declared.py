@@ -78,6 +78,18 @@ def declared_table(name: str) -> Declared:
     return tables[name]
 
 
+def declaration_file(name: str) -> Path:
+    """The defs.yaml that declares a table; raises `DeclarationError` where none does."""
+    for path in sorted((Path(__file__).parent / "defs").rglob("defs.yaml")):
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        attributes = found.get("attributes") if isinstance(found, dict) else None
+        if isinstance(attributes, dict) and attributes.get("table") == name:
+            return path
+    raise DeclarationError(
+        f"expected table {name!r} declared in a file defs/<table>/defs.yaml of its own, found none"
+    )
+
+
 @contextmanager
 def declaration_errors() -> Iterator[None]:
     """Say what is wrong with a declaration without the way that Dagster came upon it.

@@ -124,3 +124,7 @@ class SessionLost(LakeError):
     """Spark ended while it was in use; a new session can do the same again."""
 
     retryable = True
+
+
+class NotebookRefused(LakeError):
+    """A notebook, or a function of one, that cannot become a table's transform."""

@@ -125,7 +125,7 @@ class Lake:
         raw = self.raw(table, keys)
         references = {join.reference.name: self.reference(join.reference) for join in table.joins}
         attempt = new_attempt_id(datetime.now(UTC))
-        report = compute.refine(self._refine_spec(table, attempt, raw, references))
+        report = compute.refine(self.refine_spec(table, attempt, raw, references))
         began = attempt_time(report.attempt) or datetime.now(UTC)
         require_unchanged(raw, self.raw(table, keys))
         inputs = {name: version.version for name, version in references.items()}
@@ -199,13 +199,14 @@ class Lake:
         """Some rows as readers of the published table see them."""
         return first_published_rows(self.storage, pointers, count)
 
-    def _refine_spec(
+    def refine_spec(
         self,
         table: Table,
         attempt: str,
         raw: Sequence[RawPartition],
-        references: dict[str, ReferenceVersion],
+        references: Mapping[str, ReferenceVersion],
     ) -> RefineSpec:
+        """What a job is to do: raw objects as listed, references in these versions."""
         return RefineSpec(
             table=table.name,
             attempt=attempt,

@@ -127,5 +127,9 @@ class Table:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def _transform_source(self) -> str:
+        """The whole module that the transform is in: helpers and constants beside it count too."""
         transform = self.clean.transform
-        return inspect.getsource(named_transform(transform.function)) if transform else ""
+        if transform is None:
+            return ""
+        function = named_transform(transform.function)
+        return inspect.getsource(inspect.getmodule(function) or function)

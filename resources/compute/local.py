@@ -101,6 +101,14 @@ def local_spark_config(settings: Settings) -> dict[str, str]:
     }
 
 
+def local_session(settings: Settings) -> SparkSession:
+    """Spark in this process for whoever is no asset; started when there is none yet."""
+    builder = SparkSession.builder
+    for name, value in local_spark_config(settings).items():
+        builder = builder.config(name, value)
+    return builder.getOrCreate()
+
+
 def _joined(*configurations: dict[str, str]) -> dict[str, str]:
     """Several configurations in one, with the packages of all of them."""
     joined = {name: value for each in configurations for name, value in each.items()}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.cluster_python import PACKAGES, offences, offences_below
+from resources.cluster_python import PACKAGES, offences, offences_below
 
 ROOT = Path(__file__).resolve().parents[2]
 
