@@ -32,7 +32,7 @@ def with_transform(text: str, function: str, columns: Iterable[Column]) -> str:
     at, indent = _place(text, lines)
     added = [
         "transform:",
-        f"  function: {scalar(function)}",
+        f"  function: {function}",
         *(["  columns:"] if (listed := list(column_lines(columns, 4))) else []),
         *listed,
     ]

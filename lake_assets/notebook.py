@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,12 @@ from resources.catalog.opening import open_athena, open_catalog, open_glue
 from resources.collecting import guard_collects
 from resources.errors import CatalogError
 from resources.explore import MOST_DOCUMENTS, MOST_ROWS, Explorer, Relation
+from resources.explore_errors import explained
 from resources.lake_storage import lake_storage
 from resources.scratch import saved_results
 from resources.settings import Settings, load_settings
 from resources.storage import open_storage
+from spark.errors import LakeError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,10 +65,15 @@ class NotebookLake(Explorer):
 
     @property
     def spark(self) -> SparkSession:
-        """Spark in this process, as assets use it; a new session where the last one is gone.
+        """Spark in this process, as assets use it, or on the Spark Connect server that is set.
 
-        Frames that are large are measured before `collect`, `toPandas` or `toArrow` fetches them.
+        A new session where the last one is gone. In this process, frames that are large are measured
+        before `collect`, `toPandas` or `toArrow` fetches them.
         """
+        if self.settings.spark_remote:
+            from resources.spark_connect import connected  # noqa: PLC0415 imports Spark
+
+            return connected(self.settings.spark_remote)
         from resources import explore_session  # noqa: PLC0415 imports Spark
 
         if self._spark is None or not explore_session.is_alive(self._spark):
@@ -187,9 +195,13 @@ class NotebookLake(Explorer):
         return frame
 
 
-def open_lake() -> NotebookLake:
-    """The lake that the settings name; in a notebook, `%%sql` cells query it from then on."""
-    lake = NotebookLake(load_settings())
+def open_lake(spark: str = "") -> NotebookLake:
+    """The lake that the settings name; in a notebook, `%%sql` cells query it from then on.
+
+    `spark` is the address of a Spark Connect server, in place of LAKE_SPARK_REMOTE.
+    """
+    settings = load_settings()
+    lake = NotebookLake(replace(settings, spark_remote=spark or settings.spark_remote))
     _have_cells(lake)
     return lake
 
@@ -200,8 +212,14 @@ def _have_cells(lake: NotebookLake) -> None:
     except ImportError:
         return
     shell = get_ipython()
-    if shell is not None:
-        region = lake.settings.aws.region
-        have_cells(
-            shell, lambda line, cell: lake.pandas(lake.sql(cell, line.strip() or "duckdb")), region
-        )
+    if shell is None:
+        return
+    settings = lake.settings
+
+    def explain(error: BaseException) -> LakeError | None:
+        return explained(error, settings.aws.region, settings.spark_remote)
+
+    def run_sql(line: str, cell: str) -> pd.DataFrame:
+        return lake.pandas(lake.sql(cell, line.strip() or "duckdb"))
+
+    have_cells(shell, run_sql, explain)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from resources.explore_errors import KNOWN, explained
+from resources.explore_errors import KNOWN
+from spark.errors import LakeError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,9 +15,11 @@ if TYPE_CHECKING:
 
 
 def have_cells(
-    shell: InteractiveShell, run_sql: Callable[[str, str], pd.DataFrame], region: str
+    shell: InteractiveShell,
+    run_sql: Callable[[str, str], pd.DataFrame],
+    explain: Callable[[BaseException], LakeError | None],
 ) -> None:
-    """Register `%%sql` and `%%sql athena`, and show what is known to go wrong as a sentence."""
+    """Register `%%sql` and `%%sql athena`, and show as a sentence what can be explained."""
     shell.register_magic_function(run_sql, "cell", "sql")
 
     def show(
@@ -26,7 +29,7 @@ def have_cells(
         trace: TracebackType | None,
         tb_offset: int | None = None,
     ) -> list[str]:
-        found = explained(error, region)
+        found = explain(error)
         if found is None:
             lines = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset)
             shell._showtraceback(kind, error, lines)  # noqa: SLF001 IPython's documented example

@@ -10,6 +10,7 @@ from pyspark.errors import AnalysisException, ParseException, PySparkException
 
 from resources.compute.s3a_errors import store_errors
 from resources.errors import CatalogError, ResultTooLarge, SessionLost, StorageError
+from resources.spark_connect import lost_server
 from spark.errors import LakeError
 
 #: What a cell may end in that `explained` may know.
@@ -23,10 +24,15 @@ _MALFORMED = re.compile(r"Malformed records are detected in record parsing: (?P<
 _FILE = re.compile(r"reading file (?P<file>\S+?)\.?(?:\s|$)")
 
 
-def explained(error: BaseException, region: str = "") -> LakeError | None:
-    """The error in the project's words; None where it is not known, and all of it is needed."""
+def explained(error: BaseException, region: str = "", remote: str = "") -> LakeError | None:
+    """The error in the project's words; None where it is not known, and all of it is needed.
+
+    `remote` is the address of the Spark Connect server, where there is one.
+    """
     if isinstance(error, LakeError):
         return error
+    if remote and (lost := lost_server(error, remote)):
+        return lost
     if isinstance(error, duckdb.Error):
         return CatalogError(f"Expected a query that DuckDB can run; it says: {error}")
     try:

@@ -15,6 +15,7 @@ from typing import Literal, cast
 from urllib.parse import urlsplit
 
 from resources.aws import AwsSettings
+from resources.compute.emr_notebook_settings import EmrNotebookSettings, emr_notebook_settings
 from resources.compute.emr_serverless_settings import (
     EmrServerlessSettings,
     emr_serverless_settings,
@@ -29,6 +30,7 @@ from resources.storage import is_on_s3, open_storage
 
 _PROJECT = Path(__file__).resolve().parents[1]
 _MEMORY = re.compile(r"[1-9][0-9]*[mg]")
+_REMOTE = re.compile(r"sc://[^\s/:]+(:\d{1,5})?(/.*)?")
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d{1,2}")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/.+")
 #: A key's ARN, its id, or an alias.
@@ -82,7 +84,8 @@ class Settings:
     `root` is where the lake lies and `raw_root` where raw objects do; `local_folder` is where on
     this machine the local catalog lies. `database` is the folder of the embedded database or the
     address of a server, whose password is no setting: it is read where it is used.
-    `spark_master` and `spark_memory` are Spark's own spellings. `read_back` is the engine that
+    `spark_master` and `spark_memory` are Spark's own spellings; `spark_remote` is the address of a
+    Spark Connect server for notebooks, empty for Spark in their own process. `read_back` is the engine that
     counts what was published.
     """
 
@@ -93,6 +96,7 @@ class Settings:
     database_wait_seconds: float = 1800.0
     spark_master: str = "local[*]"
     spark_memory: str = "2g"
+    spark_remote: str = ""
     target_file_bytes: int = 128 * 1024 * 1024
     keep_previous: int = 2
     scratch_days: int = 14
@@ -102,6 +106,7 @@ class Settings:
     aws: AwsSettings = field(default_factory=AwsSettings)
     placement: PlacementSettings = field(default_factory=PlacementSettings)
     emr: EmrSettings = field(default_factory=EmrSettings)
+    emr_notebook: EmrNotebookSettings = field(default_factory=EmrNotebookSettings)
     emr_serverless: EmrServerlessSettings = field(default_factory=EmrServerlessSettings)
     glue_job: GlueJobSettings = field(default_factory=GlueJobSettings)
 
@@ -130,6 +135,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         database_wait_seconds=whole_number(env, "LAKE_DATABASE_WAIT_SECONDS", 1800, at_least=1),
         spark_master=matching(env, "LAKE_SPARK_MASTER", "local[*]", r"local(\[(\*|\d+)\])?"),
         spark_memory=matching(env, "LAKE_SPARK_MEMORY", "2g", _MEMORY.pattern),
+        spark_remote=optional(env, "LAKE_SPARK_REMOTE", _REMOTE, "sc://127.0.0.1:15002"),
         target_file_bytes=whole_number(env, "LAKE_TARGET_FILE_MB", 128, at_least=1) * 1024 * 1024,
         keep_previous=whole_number(env, "LAKE_KEEP_PREVIOUS", 2, at_least=1),
         scratch_days=whole_number(env, "LAKE_SCRATCH_DAYS", 14, at_least=1),
@@ -145,6 +151,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         aws=_aws(env),
         placement=placement_settings(env),
         emr=emr_settings(env),
+        emr_notebook=emr_notebook_settings(env),
         emr_serverless=emr_serverless_settings(env),
         glue_job=glue_job_settings(env),
     )

@@ -16,12 +16,11 @@ from __future__ import annotations
 
 {imports}
 from pyspark.sql import SparkSession
-from pyspark.testing import assertDataFrameEqual
 
 from {module} import {function}
 
 COLUMNS = {columns}
-ADDED = {added}
+MADE = {added}
 
 #: As raw/{table} held them; the last one has nulls wherever there may be some.
 ROWS: list[tuple[object, ...]] = {rows}
@@ -29,15 +28,16 @@ EXPECTED: list[tuple[object, ...]] = {expected}
 
 
 def test_{function}_gives_what_it_gave_in_the_notebook(spark: SparkSession) -> None:
-    given = spark.createDataFrame(ROWS, COLUMNS)
-    expected = spark.createDataFrame(EXPECTED, ADDED)
-    assertDataFrameEqual({function}(given), expected)
+    found = {function}(spark.createDataFrame(ROWS, COLUMNS))
+    expected = spark.createDataFrame(EXPECTED, MADE)
+    assert found.dtypes == expected.dtypes
+    assert sorted(map(str, found.collect())) == sorted(map(str, expected.collect()))
 
 
 def test_{function}_of_no_rows_has_the_same_columns(spark: SparkSession) -> None:
-    given = spark.createDataFrame([], COLUMNS)
-    expected = spark.createDataFrame([], ADDED)
-    assertDataFrameEqual({function}(given), expected)
+    found = {function}(spark.createDataFrame([], COLUMNS))
+    assert found.dtypes == spark.createDataFrame([], MADE).dtypes
+    assert found.collect() == []
 '''
 
 

@@ -6,16 +6,14 @@ Nothing here waits for a job or decides what its states mean for a run: that is 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import UTC, datetime
+from typing import NamedTuple
 
-from resources.aws import AwsSettings, aws_client
-from resources.compute.emr_errors import asking
+from resources.aws import AwsSettings
+from resources.compute.emr_clusters import LakeClusters
 from resources.compute.emr_log import EmrLog
 from resources.compute.emr_requests import (
     cluster,
-    lake_name,
     own_name,
     step,
     tags_of_shared,
@@ -26,14 +24,6 @@ from resources.compute.emr_states import cluster_end, step_state
 from resources.compute.emr_usage import instance_usage
 from resources.compute.engine import JobRequest, JobState, Phase, Submitted, Usage
 from resources.errors import EngineUnavailable
-
-if TYPE_CHECKING:
-    from types_boto3_emr import EMRClient
-    from types_boto3_emr.type_defs import ClusterSummaryTypeDef, ClusterTypeDef
-
-#: Clusters that were made longer ago than this hold no job that anybody waits for.
-_LOOK_BACK = timedelta(days=8)
-_ALIVE = frozenset({"STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"})
 
 
 class _Place(NamedTuple):
@@ -56,12 +46,12 @@ class EmrEngine:
         self._settings = settings
         self._root = root
         self._aws = aws
-        self._made: EMRClient | None = None
+        self._clusters = LakeClusters(aws, root)
 
     def find(self, key: str) -> Submitted | None:
         """The step whose name ends with the key, on whichever cluster of this lake."""
         own = own_name(self._root, key)
-        for each in self._clusters():
+        for each in self._clusters.every():
             if each["Name"] == own or "shared " in each["Name"]:
                 for found, name in self._steps(each["Id"]):
                     if name.endswith(f" {key}"):
@@ -81,7 +71,7 @@ class EmrEngine:
         found = self._step_state(place)
         if found.phase.is_final:
             return found
-        ended = cluster_end(self._cluster(place)["Status"])
+        ended = cluster_end(self._clusters.describe(place.cluster)["Status"])
         if ended is None:
             return found
         # The step may have ended between the two looks.
@@ -92,10 +82,10 @@ class EmrEngine:
         """End the step, or the cluster where it is the job's own."""
         place = _place(job)
         if self._is_own(place):
-            self._terminate(place.cluster)
+            self._clusters.terminate(place.cluster)
             return
-        with self._asking("cancel a step", "CancelSteps"):
-            answer = self._client.cancel_steps(
+        with self._clusters.asking("cancel a step", "CancelSteps"):
+            answer = self._clusters.client.cancel_steps(
                 ClusterId=place.cluster,
                 StepIds=[place.step],
                 StepCancellationOption="TERMINATE_PROCESS",
@@ -110,7 +100,7 @@ class EmrEngine:
     def log(self, job: Submitted, lines: int) -> list[str]:
         """The last lines of the driver's log, then of the step's, if EMR has uploaded them yet."""
         place = _place(job)
-        found = self._cluster(place)
+        found = self._clusters.describe(place.cluster)
         if "LogUri" not in found:
             return []
         return EmrLog(self._aws, found["LogUri"], place.cluster).tail(place.step, lines)
@@ -118,11 +108,15 @@ class EmrEngine:
     def usage(self, job: Submitted) -> Usage | None:
         """The hours of its cluster's instances; of a shared one, while the step ran."""
         place = _place(job)
-        with self._asking("list instances", "ListInstances"):
-            pages = self._client.get_paginator("list_instances").paginate(ClusterId=place.cluster)
+        with self._clusters.asking("list instances", "ListInstances"):
+            pages = self._clusters.client.get_paginator("list_instances").paginate(
+                ClusterId=place.cluster
+            )
             instances = [each for page in pages for each in page["Instances"]]
-        with self._asking("describe a step", "DescribeStep"):
-            found = self._client.describe_step(ClusterId=place.cluster, StepId=place.step)["Step"]
+        with self._clusters.asking("describe a step", "DescribeStep"):
+            found = self._clusters.client.describe_step(ClusterId=place.cluster, StepId=place.step)[
+                "Step"
+            ]
         timeline = {} if self._is_own(place) else found["Status"].get("Timeline", {})
         return instance_usage(
             instances,
@@ -135,38 +129,24 @@ class EmrEngine:
         """End the cluster that was the job's own; a shared one ends once it has been idle."""
         place = _place(job)
         if self._is_own(place):
-            self._terminate(place.cluster)
-
-    @property
-    def _client(self) -> EMRClient:
-        if self._made is None:
-            self._made = aws_client(self._aws, "emr")
-        return self._made
-
-    @contextmanager
-    def _asking(self, verb: str, action: str, resource: str = "*") -> Iterator[None]:
-        try:
-            with asking(self._aws, verb, action, resource):
-                yield
-        except EngineUnavailable:
-            # Credentials that have expired are looked for again by a new client only.
-            self._made = None
-            raise
+            self._clusters.terminate(place.cluster)
 
     def _on_own(self, request: JobRequest) -> Submitted:
         name = own_name(self._root, request.key)
         asked = cluster(self._settings, self._root, name, request.tags)
         asked["Steps"] = [step(request, is_only_one=True)]
-        with self._asking("start a cluster", "RunJobFlow"):
-            made = self._client.run_job_flow(**asked)
+        with self._clusters.asking("start a cluster", "RunJobFlow"):
+            made = self._clusters.client.run_job_flow(**asked)
         for found, _ in self._steps(made["JobFlowId"]):
             return self._submitted(_Place(made["JobFlowId"], found))
         raise EngineUnavailable(f"EMR does not list the step of {made['JobFlowId']} yet")
 
     def _on_shared(self, request: JobRequest) -> Submitted:
-        place = self._oldest_shared() or self._new_shared(request)
-        with self._asking("add a step", "AddJobFlowSteps", f"cluster/{place}"):
-            added = self._client.add_job_flow_steps(
+        name = warm_name(self._root, self._settings)
+        asked = cluster(self._settings, self._root, name, tags_of_shared(request.tags))
+        place = self._clusters.oldest(name) or self._clusters.start(asked)
+        with self._clusters.asking("add a step", "AddJobFlowSteps", f"cluster/{place}"):
+            added = self._clusters.client.add_job_flow_steps(
                 JobFlowId=place,
                 Steps=[step(request, is_only_one=False)],
                 **(
@@ -177,62 +157,22 @@ class EmrEngine:
             )
         return self._submitted(_Place(place, added["StepIds"][0]))
 
-    def _new_shared(self, request: JobRequest) -> str:
-        """A new cluster, unless another run made one at the same time: then the older one."""
-        name = warm_name(self._root, self._settings)
-        asked = cluster(self._settings, self._root, name, tags_of_shared(request.tags))
-        with self._asking("start a cluster", "RunJobFlow"):
-            made = self._client.run_job_flow(**asked)["JobFlowId"]
-        oldest = self._oldest_shared() or made
-        if oldest != made:
-            self._terminate(made)
-        return oldest
-
-    def _oldest_shared(self) -> str | None:
-        name = warm_name(self._root, self._settings)
-        alive = [
-            (each["Status"]["Timeline"]["CreationDateTime"], each["Id"])
-            for each in self._clusters()
-            if each["Name"] == name and each["Status"]["State"] in _ALIVE
-        ]
-        return min(alive)[1] if alive else None
-
-    def _clusters(self) -> Iterator[ClusterSummaryTypeDef]:
-        """Those of this lake, ended ones too."""
-        start = lake_name(self._root)
-        with self._asking("list clusters", "ListClusters"):
-            pages = self._client.get_paginator("list_clusters").paginate(
-                CreatedAfter=datetime.now(UTC) - _LOOK_BACK
-            )
-            for page in pages:
-                yield from (each for each in page["Clusters"] if each["Name"].startswith(start))
-
     def _steps(self, place: str) -> Iterator[tuple[str, str]]:
-        with self._asking("list steps", "ListSteps"):
-            for page in self._client.get_paginator("list_steps").paginate(ClusterId=place):
+        with self._clusters.asking("list steps", "ListSteps"):
+            for page in self._clusters.client.get_paginator("list_steps").paginate(ClusterId=place):
                 yield from ((each["Id"], each["Name"]) for each in page["Steps"])
 
     def _step_state(self, place: _Place) -> JobState:
-        with self._asking("describe a step", "DescribeStep"):
-            found = self._client.describe_step(ClusterId=place.cluster, StepId=place.step)["Step"]
+        with self._clusters.asking("describe a step", "DescribeStep"):
+            found = self._clusters.client.describe_step(ClusterId=place.cluster, StepId=place.step)[
+                "Step"
+            ]
         return step_state(found["Status"])
-
-    def _cluster(self, place: _Place) -> ClusterTypeDef:
-        with self._asking("describe a cluster", "DescribeCluster"):
-            return self._client.describe_cluster(ClusterId=place.cluster)["Cluster"]
 
     def _is_own(self, place: _Place) -> bool:
         """Whether the cluster was made for this job alone, whatever the settings say by now."""
-        return "shared " not in self._cluster(place)["Name"]
-
-    def _terminate(self, place: str) -> None:
-        with self._asking("end a cluster", "TerminateJobFlows", f"cluster/{place}"):
-            self._client.terminate_job_flows(JobFlowIds=[place])
+        return "shared " not in self._clusters.describe(place.cluster)["Name"]
 
     def _submitted(self, place: _Place) -> Submitted:
-        region = self._client.meta.region_name
-        url = (
-            f"https://{region}.console.aws.amazon.com/emr/home?region={region}"
-            f"#/clusterDetails/{place.cluster}"
-        )
+        url = self._clusters.url(place.cluster)
         return Submitted(self.name, f"{place.cluster}/{place.step}", url)

@@ -101,7 +101,11 @@ class Cluster:
     def to_json(self) -> Json:
         timeline = {"CreationDateTime": self.created}
         timeline |= {"EndDateTime": self.ended} if self.ended else {}
+        address = (
+            {} if self.state == "STARTING" else {"MasterPublicDnsName": "ip-10-0-0-1.internal"}
+        )
         return {
+            **address,
             "Id": self.id,
             "Name": self.name,
             "LogUri": self.asked.get("LogUri"),
