@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from lake_assets.cli_app import command
+from lake_assets.cli_app import app, command, ends_in_words
 from lake_assets.cli_print import say
 from lake_assets.home import dagster_home
 from resources.errors import SettingsError
@@ -73,7 +73,8 @@ def notebook(
     os.execv(sys.executable, jupyter)  # noqa: S606
 
 
-@command
+@app.command("notebook-state")
+@ends_in_words
 def notebook_state() -> None:
     """Say why a session of a notebook on EMR does not start: what YARN has and who holds it."""
     from lake_assets.notebook_on_emr import session_state  # noqa: PLC0415 boto3 is slow to import

@@ -36,7 +36,7 @@ def connected(address: str) -> SparkSession:
     for is_last in (False, True):
         session = _opened(address)
         try:
-            session.version  # noqa: B018 asks the server
+            session.conf.get("spark.sql.session.timeZone")
         except PySparkException as error:
             lost = lost_server(error, address)
             if lost is None:
