@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from typer.testing import CliRunner
 
+from lake_assets.cli import app
 from lake_assets.notebook_on_emr import leave, run_on_emr, session_state
 from lake_assets.notebook_versions import keep, keep_version
 from resources.aws import AwsSettings
@@ -59,17 +61,17 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     emr = EmrServer(no_steps, tmp_path / "emr", lambda *_: None)
     livy, yarn = Livy(), YarnRest()
     with serving(emr) as url, json_server(livy.answer) as one, json_server(yarn.answer) as two:
-        settings = load_settings(
-            {
-                **ROLES,
-                "LAKE_ROOT": "s3://bucket/lake",
-                "LAKE_AWS_REGION": "eu-west-1",
-                "LAKE_EMR_ENDPOINT": url,
-                "LAKE_EMR_NOTEBOOK_LIVY": one,
-                "LAKE_EMR_NOTEBOOK_YARN": two,
-            }
-        )
-        yield Site(emr, livy, yarn, settings)
+        environment = {
+            **ROLES,
+            "LAKE_ROOT": "s3://bucket/lake",
+            "LAKE_AWS_REGION": "eu-west-1",
+            "LAKE_EMR_ENDPOINT": url,
+            "LAKE_EMR_NOTEBOOK_LIVY": one,
+            "LAKE_EMR_NOTEBOOK_YARN": two,
+        }
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        yield Site(emr, livy, yarn, load_settings(environment))
 
 
 def program(text: str) -> list[str]:
@@ -162,7 +164,9 @@ def test_a_session_that_does_not_start_is_answered_with_yarns_state(site: Site) 
         application(1, "RUNNING", 11776, "ada"),
         application(2, "ACCEPTED", 0, "cy"),
     ]
-    said = session_state(site.settings)
+    done = CliRunner().invoke(app, ["notebook-state"])
+    assert done.exit_code == 0, done.output
+    said = done.stdout
     assert "Livy session 0 of cy: starting application_1762000000000_0002" in said
     assert "A session asks for 1,408 MB, and 512 are free. End a session" in said
     assert re.search(r"holds: \S+0001 'livy-session-1' of ada", said)
@@ -213,3 +217,18 @@ def test_every_version_of_a_notebook_is_kept_once(
     [saved] = (tmp_path / "saved").rglob("*.ipynb")
     assert saved.parent.name == "b"
     assert saved.read_text() == "{}"
+
+
+def test_jupyters_own_contents_manager_keeps_what_is_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = pytest.importorskip("traitlets.config", reason="of the extra `notebook`")
+    files = pytest.importorskip("jupyter_server.services.contents.largefilemanager")
+    nbformat = pytest.importorskip("nbformat.v4")
+    monkeypatch.setenv("LAKE_NOTEBOOK_VERSIONS", str(tmp_path / "saved"))
+    hook = {"FileContentsManager": {"post_save_hook": "lake_assets.notebook_versions.keep"}}
+    manager = files.LargeFileManager(root_dir=str(tmp_path), config=config.Config(hook))
+    content = nbformat.new_notebook(cells=[nbformat.new_code_cell("1")])
+    manager.save({"type": "notebook", "content": content, "format": "json"}, "a.ipynb")
+    [saved] = (tmp_path / "saved").rglob("*.ipynb")
+    assert saved.read_bytes() == (tmp_path / "a.ipynb").read_bytes()

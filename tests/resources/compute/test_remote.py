@@ -350,11 +350,11 @@ def test_credentials_that_expire_while_it_waits_are_looked_for_again(
 
     emr.server.fault = fault
     engine = emr.engine()
-    before = engine._client
+    before = engine._clusters.client
 
     emr.compute(engine=engine).refine(refine_of())
 
-    assert engine._client is not before
+    assert engine._clusters.client is not before
     assert len(emr.server.steps) == 1
 
 
