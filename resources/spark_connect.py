@@ -70,7 +70,7 @@ def _opened(address: str) -> SparkSession:
     try:
         from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415 optional
 
-        session = SparkSession.builder.remote(address).getOrCreate()
+        session = SparkSession.builder.config("spark.remote", address).getOrCreate()
     except (PySparkImportError, ImportError) as error:
         raise SettingsError(
             f"Expected the client of Spark Connect, found: {error}. `make notebook` installs it, or "

@@ -22,6 +22,7 @@ from resources.attempts import new_attempt_id
 from resources.errors import NotebookRefused, StorageError
 from resources.lake import Lake
 from resources.raw import RawPartition
+from resources.storage import ObjectInfo
 from resources.table import Table
 from spark.contract import Column, Contract
 from spark.errors import SPARK_FAILURES, ContractError
@@ -123,7 +124,8 @@ def outcome(spark: SparkSession, text: str, function: str, sample: Sample) -> Ou
 
 def _first_objects(lake: Lake, table: Table, key: str) -> RawPartition:
     [listed] = lake.raw(table, [key])
-    kept, size = [], 0
+    kept: list[ObjectInfo] = []
+    size = 0
     for each in listed.objects:
         if kept and size + each.size > _MOST_BYTES:
             break

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_exponential
-from tenacity.stop import stop_base
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_exponential
 
 from resources.compute.emr_clusters import LakeClusters
 from resources.compute.emr_notebook_settings import EmrNotebookSettings
@@ -93,18 +92,17 @@ class NotebookClusters:
                 said(state)
             return found
 
-        stop: stop_base = stop_after_delay(_START_SECONDS)
-        found = Retrying(
-            retry=retry_if_result(lambda each: each["Status"]["State"] not in _READY),
-            wait=wait_exponential(multiplier=seconds / 8, max=seconds),
-            stop=stop,
-            retry_error_callback=lambda _: None,
-        )(look)
-        if found is None:
+        try:
+            found = Retrying(
+                retry=retry_if_result(lambda each: each["Status"]["State"] not in _READY),
+                wait=wait_exponential(multiplier=seconds / 8, max=seconds),
+                stop=stop_after_delay(_START_SECONDS),
+            )(look)
+        except RetryError as error:
             raise EngineUnavailable(
                 f"Expected cluster {cluster_id} to be up within {_START_SECONDS / 60:.0f} minutes, "
                 f"found it {states[-1]}. See {self._clusters.url(cluster_id)}"
-            )
+            ) from error
         host = found.get("MasterPublicDnsName", "")
         return NotebookCluster(
             cluster_id,
