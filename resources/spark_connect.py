@@ -7,12 +7,16 @@ process that asked goes on.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from pyspark.errors import PySparkException, PySparkImportError, PySparkRuntimeError
 from pyspark.sql import SparkSession
 
 from resources.errors import EngineUnavailable, SettingsError
+
+if TYPE_CHECKING:
+    from pyspark.sql.connect.client import SparkConnectClient
 
 #: A server that does not answer is asked again so often, for some ten seconds in all. Spark's own
 #: policy goes on for ten minutes, in which a notebook says nothing.
@@ -82,7 +86,8 @@ def _opened(address: str) -> SparkSession:
             f"({error}). Restart the kernel; whatever asks {address} comes first."
         ) from error
     policy = DefaultPolicy(max_retries=_RETRIES, initial_backoff=_FIRST_MS, max_backoff=_LONGEST_MS)
-    session.client.set_retry_policies([policy])
+    # PySpark's own decorator hides the property's type.
+    cast("SparkConnectClient", session.client).set_retry_policies([policy])
     return session
 
 
