@@ -7,7 +7,7 @@ process that asked goes on.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pyspark.errors import PySparkException, PySparkImportError, PySparkRuntimeError
@@ -87,7 +87,8 @@ def _opened(address: str) -> SparkSession:
         ) from error
     policy = DefaultPolicy(max_retries=_RETRIES, initial_backoff=_FIRST_MS, max_backoff=_LONGEST_MS)
     # PySpark's own decorator hides the property's type.
-    cast("SparkConnectClient", session.client).set_retry_policies([policy])
+    client: SparkConnectClient = session.client  # type: ignore[operator]
+    client.set_retry_policies([policy])
     return session
 
 
