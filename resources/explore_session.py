@@ -8,18 +8,24 @@ from py4j.protocol import Py4JError
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
-from resources.compute.local import local_spark_config
+from resources.compute.local import local_session
 from resources.settings import Settings
 
 _UNITS = {"m": 1, "g": 1024}
 
 
 def open_session(settings: Settings) -> SparkSession:
-    """A session in this process, the one that there is or a new one."""
-    builder = SparkSession.builder
-    for name, value in _config(settings).items():
-        builder = builder.config(name, value)
-    return builder.getOrCreate()
+    """A session in this process, the one that there is or a new one.
+
+    Results come as Arrow, and at most a quarter of Spark's memory of them.
+    """
+    amount, unit = re.fullmatch(r"(\d+)([mg])", settings.spark_memory).groups()  # type: ignore[union-attr]
+    most = max(int(amount) * _UNITS[unit] // 4, 1)
+    options = {
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.driver.maxResultSize": f"{most}m",
+    }
+    return local_session(settings, **options)
 
 
 def is_alive(session: SparkSession) -> bool:
@@ -49,13 +55,3 @@ def _answers(jvm: object) -> bool:
     except (Py4JError, OSError):
         return False
     return True
-
-
-def _config(settings: Settings) -> dict[str, str]:
-    """As for assets; results come as Arrow, and at most a quarter of Spark's memory of them."""
-    amount, unit = re.fullmatch(r"(\d+)([mg])", settings.spark_memory).groups()  # type: ignore[union-attr]
-    return {
-        **local_spark_config(settings),
-        "spark.sql.execution.arrow.pyspark.enabled": "true",
-        "spark.driver.maxResultSize": f"{max(int(amount) * _UNITS[unit] // 4, 1)}m",
-    }

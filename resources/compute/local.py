@@ -101,10 +101,10 @@ def local_spark_config(settings: Settings) -> dict[str, str]:
     }
 
 
-def local_session(settings: Settings) -> SparkSession:
+def local_session(settings: Settings, **options: str) -> SparkSession:
     """Spark in this process for whoever is no asset; started when there is none yet."""
     builder = SparkSession.builder
-    for name, value in local_spark_config(settings).items():
+    for name, value in {**local_spark_config(settings), **options}.items():
         builder = builder.config(name, value)
     return builder.getOrCreate()
 
