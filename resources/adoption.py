@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
+from resources.at_once import at_once
 from resources.attempts import FileEntry, Verdict, new_attempt_id, record
-from resources.audit import null_problems, read_at_once
+from resources.audit import null_problems
 from resources.catalog.base import Pointer
 from resources.catalog.glue import GlueCatalog
 from resources.cleanup import WRITTEN
@@ -78,7 +79,7 @@ def survey(lake: Lake, table: Table, location: str, known: Collection[str]) -> S
     _check_place(lake, address)
     directories, problems = partition_directories(lake.storage, table.partitions, address, known)
     listed = [info for each in directories.values() for info in each.objects]
-    looked = read_at_once(partial(_looked_at, lake.storage, table.published), listed)
+    looked = at_once(partial(_looked_at, lake.storage, table.published), listed)
     footers = dict(zip((info.key for info in listed), looked, strict=True))
     problems += [sentence for each in looked for sentence in each.problems]
     candidates = [
@@ -123,7 +124,7 @@ def adopt(lake: Lake, table: Table, found: Survey) -> Publication | None:
     now = datetime.now(UTC)
     attempt = new_attempt_id(now)
     verdicts = [_verdict(table, each, attempt, now) for each in found.candidates]
-    read_at_once(partial(record, lake.storage), verdicts)
+    at_once(partial(record, lake.storage), verdicts)
     return lake.publish(table, [each.partition for each in found.candidates])
 
 

@@ -11,10 +11,12 @@ import secrets
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from urllib.parse import quote
 
 from pydantic import TypeAdapter, ValidationError
 
+from resources.at_once import at_once
 from resources.errors import AlreadyThere, StorageError
 from resources.listing import list_folders
 from resources.storage import Storage
@@ -122,7 +124,7 @@ def newest_of(storage: Storage, table: str, partitions: Collection[str]) -> dict
         for folder, infos in list_folders(storage, folders).items()
         if (keys := [info.key for info in infos if info.key.endswith(".json")])
     }
-    return {partition: _read(storage, key) for partition, key in latest.items()}
+    return dict(zip(latest, at_once(partial(_read, storage), latest.values()), strict=True))
 
 
 def newest_verdicts(storage: Storage, table: str, among: Collection[str]) -> list[Verdict]:
@@ -132,17 +134,14 @@ def newest_verdicts(storage: Storage, table: str, among: Collection[str]) -> lis
         folder, _, name = info.key.rpartition("/")
         if name.endswith(".json"):
             latest[folder] = max(latest.get(folder, ""), _without_ending(name))
-    return [
-        _read(storage, f"{folder}/{attempt}.json")
-        for folder, attempt in latest.items()
-        if attempt in among
-    ]
+    keys = [f"{folder}/{name}.json" for folder, name in latest.items() if name in among]
+    return at_once(partial(_read, storage), keys)
 
 
 def all_verdicts(storage: Storage, table: str) -> list[Verdict]:
     """Every verdict on a table, oldest attempt first."""
     keys = [info.key for info in storage.list(f"refined/{table}/_manifest/")]
-    verdicts = [_read(storage, key) for key in keys if key.endswith(".json")]
+    verdicts = at_once(partial(_read, storage), [key for key in keys if key.endswith(".json")])
     return sorted(verdicts, key=lambda verdict: (verdict.attempt, verdict.partition))
 
 

@@ -7,24 +7,21 @@ the verdict.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import pyarrow.parquet as pq
 
+from resources.at_once import at_once
 from resources.attempts import FileEntry
+from resources.objects import ObjectInfo
 from resources.parquet import Footer, read_footer
 from resources.storage import Storage
 from resources.table import Limits
 from spark.contract import Contract
 from spark.ledger import Ledger
 
-_READ_AT_ONCE = 16
-T = TypeVar("T")
-R = TypeVar("R")
 #: Names of the checks, as the UI shows them, with what each of them says when it passes.
 CHECKS = {
     "ledger_balances": "Every document read is published, quarantined, a duplicate, filtered or dropped.",
@@ -53,11 +50,16 @@ class Audit:
 
 
 def audit(
-    storage: Storage, directory: str, contract: Contract, ledger: Ledger, limits: Limits
+    storage: Storage,
+    directory: str,
+    listed: Iterable[ObjectInfo],
+    contract: Contract,
+    ledger: Ledger,
+    limits: Limits,
 ) -> Audit:
-    """Judge the Parquet files below `directory` (a key prefix without a final slash)."""
-    keys = [info.key for info in storage.list(f"{directory}/") if _is_data(directory, info.key)]
-    footers = dict(zip(keys, read_at_once(partial(read_footer, storage), keys), strict=True))
+    """Judge the Parquet files among those `listed` below `directory`, which has no final slash."""
+    keys = [info.key for info in listed if _is_data(directory, info.key)]
+    footers = dict(zip(keys, at_once(partial(read_footer, storage), keys), strict=True))
     files = tuple(
         FileEntry(key, footer.stats.rows, footer.stats.bytes) for key, footer in footers.items()
     )
@@ -108,12 +110,6 @@ def read_rows(storage: Storage, key: str, count: int) -> list[dict[str, object]]
         batch = next(file.iter_batches(batch_size=max(count, 1)), None)
     rows: list[dict[str, object]] = batch.to_pylist() if batch is not None else []
     return rows[:count]
-
-
-def read_at_once(read: Callable[[T], R], of: Iterable[T]) -> list[R]:
-    """What `read` gives of each, in order; several at once, because on S3 each is a request."""
-    with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
-        return list(pool.map(read, of))
 
 
 def null_problems(storage: Storage, key: str, footer: Footer, contract: Contract) -> list[str]:

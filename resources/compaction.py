@@ -135,7 +135,8 @@ class Compactor:
         """Judge by the columns that the rows had: the table may have got more since then."""
         entry, before = chosen.entry, chosen.pointer
         contract = _contract_of(self.storage, entry, before)
-        judged = audit(self.storage, after, contract, ledger_of(before), Limits())
+        listed = self.storage.list(f"{after}/")
+        judged = audit(self.storage, after, listed, contract, ledger_of(before), Limits())
         if not judged.passed:
             raise AuditFailed(
                 f"{entry.name}, partition {before.partition}: the compacted attempt in {after} "

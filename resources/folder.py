@@ -47,7 +47,7 @@ class FolderStorage:
         with self._missing_or_refused(key):
             return self._path(key).read_bytes()
 
-    def open_input(self, key: str) -> BinaryIO:
+    def open_input(self, key: str, size_bytes: int | None = None) -> BinaryIO:  # noqa: ARG002
         """The file, opened."""
         with self._missing_or_refused(key):
             return self._path(key).open("rb")

@@ -27,6 +27,8 @@ from resources.compaction import Compactor
 from resources.compute.base import Compute
 from resources.errors import StorageError
 from resources.lake_storage import lake_storage
+from resources.listing import list_folders
+from resources.objects import ObjectInfo
 from resources.publishing import Publication, Publisher
 from resources.raw import RawPartition, list_raw, raw_objects, require_unchanged, separator
 from resources.references import (
@@ -130,9 +132,11 @@ class Lake:
         require_unchanged(raw, self.raw(table, keys))
         inputs = {name: version.version for name, version in references.items()}
         inputs["code"] = table.code_version
+        directories = [_directory(table, report.attempt, each) for each in report.partitions]
+        found = list_folders(self.storage, [f"{each}/" for each in directories])
         return [
-            self._judged(table, report.attempt, began, listed, each, inputs)
-            for listed, each in zip(raw, report.partitions, strict=True)
+            self._judged(table, report.attempt, began, each, done, found[f"{directory}/"], inputs)
+            for each, done, directory in zip(raw, report.partitions, directories, strict=True)
         ]
 
     def reference(self, reference: Reference) -> ReferenceVersion:
@@ -252,11 +256,13 @@ class Lake:
         began: datetime,
         raw: RawPartition,
         report: PartitionReport,
+        listed: Sequence[ObjectInfo],
         inputs: dict[str, str],
     ) -> Refined:
-        below = f"/{report.directory}" if report.directory else ""
-        directory = refined_prefix(table.name, attempt) + below
-        judged = audit(self.storage, directory, table.published, report.ledger, table.limits)
+        directory = _directory(table, attempt, report)
+        judged = audit(
+            self.storage, directory, listed, table.published, report.ledger, table.limits
+        )
         verdict = Verdict(
             table=table.name,
             partition=raw.key,
@@ -271,3 +277,9 @@ class Lake:
         )
         record(self.storage, verdict)
         return Refined(raw, report, judged, verdict)
+
+
+def _directory(table: Table, attempt: str, report: PartitionReport) -> str:
+    """Where one partition of an attempt lies, without a final slash."""
+    below = f"/{report.directory}" if report.directory else ""
+    return refined_prefix(table.name, attempt) + below

@@ -69,10 +69,10 @@ class LakeStorage:
         _, store, below = self._place(key)
         return store.read(below)
 
-    def open_input(self, key: str) -> BinaryIO:
+    def open_input(self, key: str, size_bytes: int | None = None) -> BinaryIO:
         """The object to read in parts."""
         _, store, below = self._place(key)
-        return store.open_input(below)
+        return store.open_input(below, size_bytes)
 
     def write(self, key: str, data: bytes, *, if_absent: bool = False) -> None:
         """Create or replace an object of the lake; raises `StorageError` for an address."""

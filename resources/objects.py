@@ -53,9 +53,9 @@ class Storage(Protocol):
     def read(self, key: str) -> bytes:
         """The object's bytes. Raises `ObjectMissing`."""
 
-    def open_input(self, key: str) -> BinaryIO:
+    def open_input(self, key: str, size_bytes: int | None = None) -> BinaryIO:
         """The object to read in parts, from any position. Raises `ObjectMissing`, at the latest
-        when it is first read.
+        when it is first read. A store that would have to ask for the size takes it from here.
         """
 
     def write(self, key: str, data: bytes, *, if_absent: bool = False) -> None:

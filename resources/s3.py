@@ -114,7 +114,7 @@ class S3Storage:
         with self._refusals.asking("read", key, "s3:GetObject"):
             return self._get(key)[1]
 
-    def open_input(self, key: str) -> BinaryIO:
+    def open_input(self, key: str, size_bytes: int | None = None) -> BinaryIO:
         """The object, read by ranges; its end is fetched at once, where Parquet's footer is."""
 
         def fetch(span: str, etag: str | None) -> tuple[bytes, int, str]:
@@ -129,7 +129,7 @@ class S3Storage:
                 size = answer.get("ContentRange", "").rpartition("/")[2] or len(data)
                 return data, int(size), answer["ETag"]
 
-        return cast("BinaryIO", S3File(fetch, self.root, key))
+        return cast("BinaryIO", S3File(fetch, self.root, key, size_bytes))
 
     def write(self, key: str, data: bytes, *, if_absent: bool = False) -> None:
         """Put the object in one request, or in parts when it is large."""

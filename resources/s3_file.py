@@ -16,13 +16,17 @@ Fetch = Callable[[str, str | None], tuple[bytes, int, str]]
 
 
 class S3File(io.RawIOBase):
-    """Reads ranges through `fetch`; nothing is asked for before the first read."""
+    """Reads ranges through `fetch`; nothing is asked for before the first read.
 
-    def __init__(self, fetch: Fetch, root: str, key: str) -> None:
+    Without `size_bytes`, moving to the end asks too.
+    """
+
+    def __init__(self, fetch: Fetch, root: str, key: str, size_bytes: int | None = None) -> None:
         super().__init__()
         self._fetch = fetch
         self._where = f"{key!r} in {root}"
         self._position = 0
+        self._size_bytes = size_bytes
         self._fetched: tuple[bytes, int, str] | None = None
 
     @property
@@ -34,7 +38,7 @@ class S3File(io.RawIOBase):
     @property
     def size(self) -> int:
         """Bytes of the whole object."""
-        return self._tail[1]
+        return self._tail[1] if self._size_bytes is None else self._size_bytes
 
     def readable(self) -> bool:
         """Yes."""

@@ -244,17 +244,12 @@ def check_pointer(entry: TableEntry, pointer: Pointer) -> None:
         )
 
 
-def check_files(storage: Storage, table: str, pointer: Pointer) -> None:
-    """Raise `CatalogError` unless storage holds exactly the pointer's data files, in full size.
+def check_files(storage: Storage, table: str, pointers: Sequence[Pointer]) -> None:
+    """Raise `CatalogError` unless storage holds exactly the pointers' data files, in full size.
 
     Files beside them count too: engines that read everything under a directory would show them.
+    Pointers of one attempt are listed together, a thousand objects a call.
     """
-    found = {info.key: info.size for info in storage.list(_under(pointer))}
-    _check_found(storage, table, pointer, found)
-
-
-def check_all_files(storage: Storage, table: str, pointers: Sequence[Pointer]) -> None:
-    """The same for many pointers; those of one attempt are listed together, a thousand a call."""
     attempts: defaultdict[str, list[Pointer]] = defaultdict(list)
     for pointer in pointers:
         attempts[pointer.attempt].append(pointer)

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from pyarrow.fs import LocalFileSystem
 
+from resources.attempts import FileEntry
 from resources.catalog.base import Pointer, TableEntry
 from resources.storage import Storage
 from spark.type_parser import ColumnType, parse_type
@@ -46,7 +47,7 @@ def published_dataset(
     options = ds.ParquetFragmentScanOptions(pre_buffer=True)
     format_ = ds.ParquetFileFormat(default_fragment_scan_options=options)
     fragments = [
-        _fragment(format_, storage, file.key, _guarantee(pointer.values))
+        _fragment(format_, storage, file, _guarantee(pointer.values))
         for pointer in pointers
         for file in pointer.files
     ]
@@ -59,12 +60,14 @@ def arrow_type(type_: str) -> pa.DataType:
 
 
 def _fragment(
-    format_: ds.ParquetFileFormat, storage: Storage, key: str, holds: ds.Expression
+    format_: ds.ParquetFileFormat, storage: Storage, file: FileEntry, holds: ds.Expression
 ) -> ds.Fragment:
     """A file, opened when it is read; one that is not of this machine is read through the store."""
-    path = storage.local_path(key)
+    path = storage.local_path(file.key)
     if path is None:
-        return format_.make_fragment(storage.open_input(key), partition_expression=holds)
+        # Arrow asks each file for its size at once; on S3 that would be a request.
+        stream = storage.open_input(file.key, file.bytes)
+        return format_.make_fragment(stream, partition_expression=holds)
     return format_.make_fragment(str(path), LocalFileSystem(), partition_expression=holds)
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from resources.catalog.base import (
     Pointer,
     TableEntry,
-    check_all_files,
+    check_files,
     check_pointer,
 )
 from resources.catalog.glue_api import MAX_WRITTEN, GlueApi
@@ -160,7 +160,7 @@ class GlueCatalog:
                     f"for partition {', '.join(map(repr, stuck))}. Nothing was rolled back."
                 )
             restored = {name: step for name, step in steps.items() if step is not None}
-            check_all_files(self._storage, table, list(_only(restored).values()))
+            check_files(self._storage, table, list(_only(restored).values()))
             gone = {name: v.pointer for name, v in restored.items() if name not in places}
             places |= access.of(gone) if gone else {}
             targets = {name: Target(places[name], step) for name, step in restored.items()}
@@ -234,7 +234,7 @@ class GlueCatalog:
         declared = self._tables.require(table)
         for pointer in wanted.values():
             check_pointer(declared.entry, pointer)
-        check_all_files(self._storage, table, list(wanted.values()))
+        check_files(self._storage, table, list(wanted.values()))
         access = self._access(declared, chain)
         plan = Plan(access, access.of(wanted), {}, {})
         is_adopted = ADOPT in declared.found.get("Parameters", {})

@@ -78,10 +78,19 @@ class LocalCatalog:
 
         With `over` only while that attempt is.
         """
-        with self._database.writing() as connection:
+        self._check(table, [pointer])
+        self._publish(table, pointer, over)
+
+    def _check(self, table: str, pointers: Sequence[Pointer]) -> None:
+        with self._database.reading() as connection:
             entry = rows.require_table(connection, table)
+        for pointer in pointers:
             check_pointer(entry, pointer)
-            check_files(self._storage, table, pointer)
+        check_files(self._storage, table, pointers)
+
+    def _publish(self, table: str, pointer: Pointer, over: str | None) -> None:
+        with self._database.writing() as connection:
+            check_pointer(rows.require_table(connection, table), pointer)
             current = rows.current(connection, table, pointer.partition)
             if over is not None and (current is None or current[1].attempt != over):
                 return
@@ -103,9 +112,10 @@ class LocalCatalog:
     def publish_all(
         self, table: str, pointers: Sequence[Pointer], over: Mapping[str, str] | None = None
     ) -> None:
-        """Publish one after the other, so that readers never wait for all of them."""
+        """Check all, then publish one after the other: readers never wait for all of them."""
+        self._check(table, pointers)
         for pointer in pointers:
-            self.publish(table, pointer, over[pointer.partition] if over is not None else None)
+            self._publish(table, pointer, over[pointer.partition] if over is not None else None)
 
     def tables(self) -> list[TableEntry]:
         """Every table, by name."""
@@ -147,8 +157,8 @@ class LocalCatalog:
                     f"for partition {', '.join(map(repr, stuck))}. Nothing was rolled back."
                 )
             restored = [step for step in steps.values() if step is not None]
+            check_files(self._storage, table, [step.pointer for step in restored])
             for step in restored:
-                check_files(self._storage, table, step.pointer)
                 connection.execute(
                     "UPDATE pointers SET is_current = 0 WHERE serial = ?", (step.current_serial,)
                 )

@@ -45,7 +45,8 @@ def judged(
     storage: FolderStorage, ledger: Ledger | None = None, limits: Limits | None = None
 ) -> Audit:
     even = Ledger(documents=2, published=2)
-    return audit(storage, DIRECTORY, CONTRACT, ledger or even, limits or Limits())
+    listed = storage.list(f"{DIRECTORY}/")
+    return audit(storage, DIRECTORY, listed, CONTRACT, ledger or even, limits or Limits())
 
 
 def failed(found: Audit) -> set[str]:
@@ -198,7 +199,8 @@ def test_a_required_nested_column_without_statistics_is_read(storage: FolderStor
     contract = Contract((Column("tags", "array<string>", nullable=False),))
     write(storage, [{"tags": ["x"]}, {"tags": None}], pa.schema([("tags", pa.list_(pa.string()))]))
 
-    found = audit(storage, DIRECTORY, contract, Ledger(documents=2, published=2), Limits())
+    listed = storage.list(f"{DIRECTORY}/")
+    found = audit(storage, DIRECTORY, listed, contract, Ledger(documents=2, published=2), Limits())
 
     assert failed(found) == {"required_columns_have_no_nulls"}
 

@@ -78,7 +78,7 @@ def test_a_publisher_killed_between_two_batches_is_finished_by_the_next(
     current = table.catalog.pointers("Radio")
     assert set(attempts(list(current.values()))) == {"new"}
     for pointer in current.values():
-        check_files(table.storage, "Radio", pointer)
+        check_files(table.storage, "Radio", [pointer])
     for key in (pointers[0].partition, pointers[149].partition):
         assert attempts(table.catalog.history("Radio", key)) == ["new", "old"]
     assert set(attempts(table.catalog.rollback("Radio", list(current)))) == {"old"}
