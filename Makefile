@@ -60,9 +60,9 @@ notebook: setup ## Open JupyterLab with the lake at hand (installs it the first 
 	@source .venv/lake.env; exec .venv/bin/lake notebook $(ARGS)
 
 .PHONY: test-notebooks
-test-notebooks: setup ## Run the walk-throughs from start to end (OUTPUTS=yes: keep what they show)
+test-notebooks: setup ## Run the walk-throughs, and what else needs the notebook (OUTPUTS=yes: keep what they show)
 	@bash scripts/setup.sh notebook
-	@$(RUN) -m pytest -m notebook tests/notebooks $(ARGS)
+	@$(RUN) -m pytest -m notebook $(ARGS)
 
 .PHONY: test-ui
 test-ui: ## Try the UI in a real browser, without a window (SCREENSHOTS=docs/ui: renew those)

@@ -26,7 +26,7 @@ from resources.browse import Page
 from spark.ledger import Ledger
 
 #: Columns of a line that goes to no terminal.
-_WIDE = 200
+_WIDE = 1000
 #: Columns of a bar.
 _BAR = 20
 

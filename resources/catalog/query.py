@@ -19,7 +19,6 @@ import duckdb
 import pyarrow as pa
 
 from resources.catalog.base import Catalog, Pointer, TableEntry
-from resources.catalog.dataset import published_dataset
 from resources.errors import CatalogError
 from resources.storage import Storage
 from spark.contract import Contract
@@ -102,6 +101,10 @@ def add_view(
     files_of = {file.key: each for each in pointers for file in each.files}
     paths = {str(path): each for key, each in files_of.items() if (path := storage.local_path(key))}
     if len(paths) < len(files_of):
+        from resources.catalog.dataset import (  # noqa: PLC0415 imports pandas where there is one
+            published_dataset,
+        )
+
         dataset = published_dataset(storage, entry, pointers)
         connection.from_arrow(dataset).create_view(entry.name)
         return

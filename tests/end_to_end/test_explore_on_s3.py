@@ -36,7 +36,7 @@ print(json.dumps(told))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.big
 def test_files_are_read_from_s3_and_results_saved_there(
     aws_settings: AwsSettings, tmp_path: Path
 ) -> None:

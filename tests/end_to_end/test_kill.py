@@ -74,7 +74,7 @@ def test_a_run_killed_at_any_of_its_steps_never_shows_half_a_partition(
         "folder.py:_write_through",  # the verdict
         "folder.py:write",
         "local_rows.py:has_pointers",  # the table, as it was
-        "local.py:publish",
+        "local.py:_publish",
         "sqlite.py:_transaction",
         "local_rows.py:all_tables",  # reading back
     }

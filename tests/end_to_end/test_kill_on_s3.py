@@ -132,6 +132,7 @@ def test_a_run_killed_inside_spark_never_shows_half_a_partition(
     require_only_wholes(seeing, wholes)
 
 
+@pytest.mark.big
 def test_a_first_run_killed_before_any_change_is_mended_by_a_rerun(
     tmp_path: Path, variables: dict[str, str], wholes: dict[str, Seen]
 ) -> None:

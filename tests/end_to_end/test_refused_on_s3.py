@@ -14,7 +14,7 @@ from resources.aws import AwsSettings, aws_client
 from tests.end_to_end.radio_on_s3 import KEYS, PROJECT
 from tests.servers.faulty import DENIED, EXPIRED, faulty_proxy
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.big
 
 
 class Told(TypedDict):

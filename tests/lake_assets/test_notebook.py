@@ -86,6 +86,7 @@ def test_a_notebook_asks_for_tables_and_raw_documents_by_their_names(
     assert lake.ledger("plays").published == 1
 
 
+@pytest.mark.notebook
 def test_results_are_saved_for_colleagues_and_listed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +104,7 @@ def test_results_are_saved_for_colleagues_and_listed(
     assert file.read_text() == "id\n2\n"
 
 
+@pytest.mark.notebook
 def test_cells_show_what_went_wrong_as_a_sentence_and_the_kernel_lives_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -219,6 +219,7 @@ def test_every_version_of_a_notebook_is_kept_once(
     assert saved.read_text() == "{}"
 
 
+@pytest.mark.notebook
 def test_jupyters_own_contents_manager_keeps_what_is_saved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

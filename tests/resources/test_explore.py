@@ -78,6 +78,7 @@ def test_errors_are_sentences_and_the_next_query_works(workshop: Workshop, lake:
     assert lake.sql("SELECT count(*) FROM plays").fetchall() == [(2,)]
 
 
+@pytest.mark.notebook
 def test_a_data_frame_is_cut_with_a_warning(lake: Explorer) -> None:
     pytest.importorskip("pandas", reason="pandas is of the extra `notebook`")
     assert list(lake.pandas("SELECT play_id FROM plays ORDER BY 1").play_id) == ["alpha", "beta"]

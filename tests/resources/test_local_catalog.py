@@ -103,7 +103,9 @@ def test_publishing_the_same_attempt_twice_changes_nothing(
     assert catalog.history("radio", FIVE) == before
 
 
-def test_none_of_many_is_published_beside_one_that_is_refused(root: str, catalog: LocalCatalog) -> None:
+def test_none_of_many_is_published_beside_one_that_is_refused(
+    root: str, catalog: LocalCatalog
+) -> None:
     catalog.publish_all("radio", [attempt(root, "a", FIVE), attempt(root, "a", SIX)])
     broken = replace(attempt(root, "b", SIX), rows=11)
     with pytest.raises(CatalogError, match="11 rows and 1 bytes"):

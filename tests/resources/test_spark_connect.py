@@ -23,7 +23,7 @@ from tests.servers.ports import free_port
 from tests.servers.spark_connect import SparkConnect, spark_connect
 from tests.workshop import PyArrowCompute, Row, Workshop
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.notebook]
 
 ROOT = Path(__file__).parents[2]
 FIVE, SIX = "2024-05-01-05", "2024-05-01-06"

@@ -349,7 +349,7 @@ def test_without_a_role_there_is_no_engine() -> None:
     assert isinstance(opened, EmrServerless)
 
 
-@pytest.mark.slow
+@pytest.mark.big
 def test_a_job_runs_for_real_and_its_log_and_usage_are_read(
     engine: EmrServerless, server: EmrServerlessServer, lake: S3Storage, request_of: JobRequest
 ) -> None:

@@ -385,7 +385,7 @@ def test_without_a_role_there_is_no_engine() -> None:
     assert isinstance(opened, GlueJobs)
 
 
-@pytest.mark.slow
+@pytest.mark.big
 def test_a_run_is_a_real_one_whose_log_and_usage_are_read(
     engine: GlueJobs, server: GlueJobsServer, lake: S3Storage, request_of: JobRequest
 ) -> None:
