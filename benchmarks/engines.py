@@ -41,6 +41,7 @@ from tests.servers.glue_jobs import glue_jobs_server
 from tests.servers.moto import moto_server
 from tests.servers.spark_submit import SparkSubmit, connector_jars
 from tests.servers.versitygw import KEYS, versitygw_server
+from tests.waiting import wait_for
 from tests.workshop import Workshop
 
 _ROLE = "arn:aws:iam::123456789012:role/lake-jobs"
@@ -123,8 +124,10 @@ def _engine(
 
 def _process_seconds(newest: Newest) -> float:
     """How long the first process runs."""
-    while (process := newest()) is None:
-        time.sleep(0.01)
+    # Seen within 50 ms; gives up on a job that never starts.
+    wait_for(lambda: newest() is not None)
+    process = newest()
+    assert process is not None
     began = time.perf_counter()
     process.wait(_LONGEST_SECONDS)
     return time.perf_counter() - began

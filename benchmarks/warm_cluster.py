@@ -32,6 +32,7 @@ from tests.servers.emr import Cluster, EmrServer, serving
 from tests.servers.emr_steps import Telling, program_launcher
 from tests.servers.moto import moto_server
 from tests.servers.versitygw import KEYS
+from tests.waiting import wait_for
 
 JOBS = 10
 #: Seconds of the service in one of ours.
@@ -78,8 +79,7 @@ def _run(aws: AwsSettings, folder: Path, settings: EmrSettings) -> list[Cluster]
             log = logging.getLogger("benchmarks")
             compute = RemoteCompute(engine, storage, f"run-{number}", terms, log)
             compute.refine(refine_of(attempt=f"a-{number}"))
-        while any(each.is_alive for each in server.clusters.values()):
-            time.sleep(0.1)
+        wait_for(lambda: not any(each.is_alive for each in server.clusters.values()))
         return list(server.clusters.values())
 
 
