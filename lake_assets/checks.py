@@ -9,7 +9,7 @@ import dagster as dg
 from resources.audit import CHECKS
 from resources.lake import Lake, Refined
 from resources.table import Table
-from resources.volume import Figure, figures, of_its_kind
+from resources.volume import Figure, figures, of_their_kind
 
 #: How many findings a check shows, and how many at once; the verdict in storage has them all.
 _SHOWN, _SHOWN_AT_ONCE = 20, 3
@@ -34,19 +34,16 @@ def usual_spec(key: dg.AssetKey) -> dg.AssetCheckSpec:
 
 def usual_result(lake: Lake, table: Table, done: Sequence[Refined]) -> dg.AssetCheckResult:
     """The newest partitions of a run beside earlier ones of the same hour or weekday."""
-    compared = done[-_COMPARED:]
-    found = {
-        each.raw.key: figures(
-            each.verdict, of_its_kind(lake.storage, table.name, table.partitions, each.raw.key)
-        )
-        for each in compared
-    }
+    verdicts = {each.raw.key: each.verdict for each in done}
+    compared = list(verdicts)[-_COMPARED:]
+    kinds = of_their_kind(lake.storage, table.name, table.partitions, compared, verdicts)
+    found = {key: figures(verdicts[key], kind) for key, kind in zip(compared, kinds, strict=True)}
     odd = [(key, each) for key, all_of_it in found.items() for each in all_of_it if each.is_odd]
     metadata: dict[str, dg.MetadataValue] = {
         "compared": dg.MetadataValue.int(sum(bool(each) for each in found.values())),
     }
     if len(compared) == 1:
-        for each in found[compared[0].raw.key]:
+        for each in found[compared[0]]:
             metadata[each.name.replace(" ", "_")] = dg.MetadataValue.float(each.value)
             metadata[f"usual_{each.name.replace(' ', '_')}"] = dg.MetadataValue.float(each.usual)
     if odd:

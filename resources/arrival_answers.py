@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from resources.arrival_cursor import Cursor, Pending
 from resources.arrivals import NO_OBJECTS
-from resources.attempts import Verdict, newest
+from resources.attempts import Verdict, newest_of
 from resources.lake import Lake
 from resources.table import Table
 
@@ -58,13 +58,13 @@ def answers(
     that grows when none came at all.
     """
     reports = {key: seen.pending for key, seen in cursor.seen.items() if seen.pending is not None}
-    verdicts = {key: newest(lake.storage, table.name, key) for key in reports}
+    verdicts = newest_of(lake.storage, table.name, reports)
     published = _published(lake, table, reports, verdicts)
     now_seen = dict(cursor.seen)
     again: list[str] = []
     held: list[str] = []
     for key, report in reports.items():
-        verdict = verdicts[key]
+        verdict = verdicts.get(key)
         known = replace(report, attempt=verdict.attempt if verdict is not None else "")
         if _is_answered(verdict, report, published):
             now_seen[key] = replace(cursor.seen[key], pending=None)
@@ -81,12 +81,11 @@ def answers(
 
 
 def _published(
-    lake: Lake, table: Table, reports: dict[str, Pending], verdicts: dict[str, Verdict | None]
+    lake: Lake, table: Table, reports: dict[str, Pending], verdicts: dict[str, Verdict]
 ) -> set[str]:
     """The attempts that readers see; the catalog is asked only if one of these passed."""
     waits = any(
-        verdict is not None and verdict.passed and _is_made_from(verdict, reports[key])
-        for key, verdict in verdicts.items()
+        verdict.passed and _is_made_from(verdict, reports[key]) for key, verdict in verdicts.items()
     )
     return {each.attempt for each in lake.pointers(table).values()} if waits else set()
 

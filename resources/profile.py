@@ -21,6 +21,8 @@ from spark.type_parser import parse_type
 
 #: What is read of a table's files, at least one of them.
 MOST_BYTES = 32 * 1024 * 1024
+#: Files that are read where each is a request over the network.
+_MOST_REMOTE_FILES = 64
 #: Values that are named as the most frequent.
 _TOP = 3
 #: Characters of a value that are shown.
@@ -57,10 +59,12 @@ def profile(
 ) -> Profile:
     """Profile the columns of some partitions, from files of about `most_bytes`, evenly chosen.
 
-    Raises `CatalogError` for a file that DuckDB cannot read.
+    On S3 no more than 64 files are read. Raises `CatalogError` for a file that DuckDB cannot read.
     """
     rows = sum(each.rows for each in pointers)
-    chosen = _chosen(pointers, most_bytes)
+    chosen = _chosen(
+        pointers, most_bytes, None if _is_local(storage, pointers) else _MOST_REMOTE_FILES
+    )
     try:
         with open_views(storage, [(entry, chosen)]) as connection:
             columns = tuple(_profiled(connection, entry))
@@ -98,9 +102,15 @@ def value_text(value: object) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
-def _chosen(pointers: Sequence[Pointer], most_bytes: int) -> list[Pointer]:
+def _is_local(storage: Storage, pointers: Sequence[Pointer]) -> bool:
+    return any(storage.local_path(file.key) for each in pointers for file in each.files[:1])
+
+
+def _chosen(pointers: Sequence[Pointer], most_bytes: int, most_files: int | None) -> list[Pointer]:
     """The pointers with every n-th of their files, so that about `most_bytes` are left."""
     step = max(1, -(-sum(each.bytes for each in pointers) // most_bytes))
+    if most_files:
+        step = max(step, -(-sum(len(each.files) for each in pointers) // most_files))
     number = 0
     chosen: list[Pointer] = []
     for pointer in pointers:

@@ -7,11 +7,11 @@ day of the week. What is unlike is told, never refused: limits that refuse are t
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from resources.attempts import Verdict, newest
+from resources.attempts import Verdict, newest_of
 from resources.browse import ledger_of
 from resources.partitions import Partitioning
 from resources.storage import Storage
@@ -49,17 +49,33 @@ def figures(verdict: Verdict, kind: Sequence[Verdict]) -> list[Figure]:
     return found
 
 
-def of_its_kind(
-    storage: Storage, table: str, partitioning: Partitioning, key: str
-) -> list[Verdict]:
-    """The newest verdicts on the partitions before this one that are of its kind."""
+def of_their_kind(
+    storage: Storage,
+    table: str,
+    partitioning: Partitioning,
+    keys: Sequence[str],
+    known: Mapping[str, Verdict],
+) -> list[list[Verdict]]:
+    """For each of the partitions `keys` the newest verdicts on those before it that are of its kind.
+
+    Those in `known`, by partition, are not read; the others are listed together.
+    """
+    kinds = [_keys_of_its_kind(partitioning, key) for key in keys]
+    unknown = {key for kind in kinds for key in kind} - known.keys()
+    verdicts = {**known, **newest_of(storage, table, unknown)}
+    return [[verdicts[key] for key in kind if _has_passed(verdicts.get(key))] for kind in kinds]
+
+
+def _has_passed(verdict: Verdict | None) -> bool:
+    return verdict is not None and verdict.passed
+
+
+def _keys_of_its_kind(partitioning: Partitioning, key: str) -> list[str]:
     if partitioning.by == "none":
         return []
     start, period = partitioning.start_of(key), _PERIODS[partitioning.by]
     moments = (start - number * period for number in range(1, LATEST + 1))
-    keys = [partitioning.key_of(each) for each in moments if each >= partitioning.start]
-    verdicts = (newest(storage, table, each) for each in keys)
-    return [each for each in verdicts if each is not None and each.passed]
+    return [partitioning.key_of(each) for each in moments if each >= partitioning.start]
 
 
 def _figure(name: str, value: float, kind: Sequence[float], least: float) -> Figure:

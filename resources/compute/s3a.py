@@ -73,6 +73,9 @@ def aws_java_options(settings: Settings) -> list[str]:
 _COMMITTER = {
     "fs.s3a.committer.name": "magic",
     "fs.s3a.committer.magic.enabled": "true",
+    # What a task has uploaded is kept in its process until the task commits, instead of in two more
+    # objects for each file, which are written, asked for three times, read and deleted.
+    "fs.s3a.committer.magic.track.commits.in.memory.enabled": "true",
     # By scheme: without it Hadoop takes its own committer for s3://, which renames.
     "mapreduce.outputcommitter.factory.scheme.s3": (
         "org.apache.hadoop.fs.s3a.commit.S3ACommitterFactory"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -98,6 +100,25 @@ def test_only_some_files_are_read_of_a_large_table(storage: FolderStorage) -> No
     assert (found.rows_read, found.rows) == (2, 10)
     assert (found.columns[1].least, found.columns[1].greatest) == (0, 5)
     assert profile_extent(found) == "Of 2 rows of 10, from files evenly chosen."
+
+
+class Remote(FolderStorage):
+    """A store whose files are not of this machine."""
+
+    def local_path(self, key: str) -> None:  # type: ignore[override] # noqa: ARG002 - of the protocol
+        """Nowhere here."""
+        return
+
+    def open_input(self, key: str, size_bytes: int | None = None) -> BinaryIO:  # noqa: ARG002 - of the protocol
+        """The object, fetched whole."""
+        return io.BytesIO(self.read(key))
+
+
+def test_of_a_store_far_away_few_files_are_read(storage: FolderStorage, tmp_path: Path) -> None:
+    files: list[list[dict[str, object]]] = [[{"n": number}] for number in range(70)]
+    many = pointer(storage, "1", *files)
+    assert profile(storage, ENTRY, [many]).rows_read == 70
+    assert profile(Remote(tmp_path), ENTRY, [many]).rows_read == 35
 
 
 def test_a_table_without_rows_has_an_empty_profile(storage: FolderStorage) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from resources.attempts import Verdict
-from resources.volume import ENOUGH, figures, of_its_kind
+from resources.volume import ENOUGH, figures, of_their_kind
 from spark.ledger import Ledger
 from tests.workshop import PLAYS, PyArrowCompute, Workshop
 
@@ -48,7 +49,7 @@ def test_one_bad_day_among_its_kind_does_not_hide_another() -> None:
     assert [each.name for each in figures(verdict(10), with_outage) if each.is_odd] == ["documents"]
 
 
-def test_too_few_of_its_kind_say_nothing() -> None:
+def test_too_few_of_their_kind_say_nothing() -> None:
     assert figures(verdict(0), USUAL[: ENOUGH - 1]) == []
 
 
@@ -58,9 +59,16 @@ def test_its_kind_are_the_same_hours_of_earlier_days(tmp_path: Path) -> None:
     keys = ["2024-05-01-05", "2024-05-02-05", "2024-05-02-06", "2024-05-03-05"]
     workshop.lake.refine(PyArrowCompute(), workshop.table, keys)
 
-    found = of_its_kind(workshop.lake.storage, "plays", workshop.table.partitions, "2024-05-03-05")
+    last, before = "2024-05-03-05", "2024-05-02-05"
+    storage, partitions = workshop.lake.storage, workshop.table.partitions
+    found, none = of_their_kind(storage, "plays", partitions, [last, "2024-05-01-05"], {})
 
-    assert [each.partition for each in found] == ["2024-05-02-05", "2024-05-01-05"]
+    assert [each.partition for each in found] == [before, "2024-05-01-05"]
+    assert none == []
+
+    failed = {before: replace(found[0], passed=False)}
+    [known] = of_their_kind(storage, "plays", partitions, [last], failed)
+    assert [each.partition for each in known] == ["2024-05-01-05"]
 
 
 def test_days_are_beside_the_same_weekday(tmp_path: Path) -> None:
@@ -70,6 +78,7 @@ def test_days_are_beside_the_same_weekday(tmp_path: Path) -> None:
     workshop.have_songs()
     workshop.lake.refine(PyArrowCompute(), workshop.table, ["2024-05-01", "2024-05-07"])
 
-    found = of_its_kind(workshop.lake.storage, "plays", workshop.table.partitions, "2024-05-08")
+    storage, partitions = workshop.lake.storage, workshop.table.partitions
+    [found] = of_their_kind(storage, "plays", partitions, ["2024-05-08"], {})
 
     assert [each.partition for each in found] == ["2024-05-01"]
