@@ -44,12 +44,18 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+#: Objects from which on tasks look for files instead of the driver, one after the other. A job for
+#: it costs more than it saves where files are near; on S3 each object is two requests.
+_LISTING = "spark.sql.sources.parallelPartitionDiscovery.threshold"
+_LISTED_FAR_AWAY = "32"
+_LISTING_TASKS = "spark.sql.sources.parallelPartitionDiscovery.parallelism"
+
 #: Said out loud so that every engine and every Spark version gives the same rows and files.
 SESSION_SETTINGS = {
     "spark.sql.ansi.enabled": "false",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000000",
+    _LISTING: "1000000",
     "spark.sql.adaptive.enabled": "false",
     # Spark 3.5 would fail the job at a date that Spark 2 took and later ones do not, and at dates
     # before 1582.
@@ -116,6 +122,7 @@ def refine_session(spark: SparkSession) -> SparkSession:
         session.conf.set(key, value)
     # What is shuffled here is small; the largest partitions say themselves how many tasks they take.
     session.conf.set("spark.sql.shuffle.partitions", session.sparkContext.defaultParallelism)
+    session.conf.set(_LISTING_TASKS, 4 * session.sparkContext.defaultParallelism)
     return session
 
 
@@ -138,6 +145,8 @@ class Refine:
         self.passer = Passer(session, spec, self.source)
         flat = [(part, raw) for part, each in enumerate(spec.partitions) for raw in each.objects]
         self.objects = [IndexedObject(i, part, raw) for i, (part, raw) in enumerate(flat)]
+        if not all(each.raw.uri.startswith("file:") for each in self.objects):
+            session.conf.set(_LISTING, _LISTED_FAR_AWAY)
         self.by_partition: list[list[IndexedObject]] = [[] for _ in spec.partitions]
         for each in self.objects:
             self.by_partition[each.partition].append(each)
