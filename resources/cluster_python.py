@@ -17,7 +17,7 @@ OLDEST = (3, 9)
 
 #: What a cluster has, or the job brings along, beside the standard library.
 #: py4j is pyspark's own way to the JVM and lies beside it everywhere: failures come as its error.
-PACKAGES = frozenset({"dagster_pipes", "py4j", "pyspark", "spark"})
+PACKAGES = frozenset({"py4j", "pyspark", "spark"})
 
 #: What single modules may import beside that: engines have boto3, and its types are not looked at
 #: where the code runs.
@@ -25,6 +25,7 @@ BESIDE = {
     "spark/aws.py": frozenset({"boto3", "types_boto3_s3"}),
     "spark/job.py": frozenset({"types_boto3_s3"}),
     "spark/job_watch.py": frozenset({"types_boto3_s3"}),
+    "spark/pipes.py": frozenset({"types_boto3_s3"}),
 }
 
 #: Modules of this Python's standard library that either the oldest or the newest runtime lacks.
@@ -129,7 +130,7 @@ _Problem = tuple[int, str, str]
 
 
 def _imports(tree: ast.Module, packages: frozenset[str]) -> Iterator[_Problem]:
-    remedy = "shipped code may import pyspark, dagster_pipes and the standard library only"
+    remedy = "shipped code may import pyspark and the standard library only"
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]

@@ -1,4 +1,4 @@
-"""What is shipped to an engine: the package `spark` with Dagster Pipes as a zip, and the entry point.
+"""What is shipped to an engine: the package `spark` as a zip, and the entry point.
 
 The same source gives the same bytes on every machine, and lies at an address that is its hash, so
 that it is uploaded once and never changes under a job that runs.
@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import dagster_pipes
-
 import spark
 from resources.errors import AlreadyThere, EngineError
 from resources.storage import Storage
@@ -24,6 +22,7 @@ from spark.spec import RefineSpec
 _TIME = (1980, 1, 1, 0, 0, 0)
 _MODE = 0o100644 << 16
 _ARCHIVE, _ENTRY_POINT = "lake.zip", "job.py"
+_PACKAGE = Path(spark.__file__).parent
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def make_bundle() -> Bundle:
             info = zipfile.ZipInfo(name, _TIME)
             info.create_system, info.external_attr = 3, _MODE
             archive.writestr(info, path.read_bytes())
-    return Bundle(target.getvalue(), (_package(spark) / _ENTRY_POINT).read_bytes())
+    return Bundle(target.getvalue(), (_PACKAGE / _ENTRY_POINT).read_bytes())
 
 
 def ship(storage: Storage, bundle: Bundle) -> Shipped:
@@ -83,14 +82,8 @@ def require_shipped(spec: RefineSpec) -> None:
 
 def _members() -> Iterator[tuple[str, Path]]:
     """Names in the archive, and the files that they come from."""
-    for module in (spark, dagster_pipes):
-        folder = _package(module)
-        for path in folder.rglob("*.py"):
-            yield f"{folder.name}/{path.relative_to(folder).as_posix()}", path
-
-
-def _package(module: object) -> Path:
-    return Path(str(getattr(module, "__file__", ""))).parent
+    for path in _PACKAGE.rglob("*.py"):
+        yield f"{_PACKAGE.name}/{path.relative_to(_PACKAGE).as_posix()}", path
 
 
 def _write_once(storage: Storage, key: str, data: bytes) -> None:

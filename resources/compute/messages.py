@@ -1,7 +1,7 @@
 """What a job says while it runs: Dagster Pipes' messages, in numbered objects that it uploads.
 
 They are read by number and not by listing, so that a look costs one request, and from the first on
-by whoever comes back to a job. The form is that of `dagster_pipes.PipesS3MessageWriter`.
+by whoever comes back to a job. `spark/pipes.py` writes them.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
-from dagster_pipes import PipesContextData, encode_param
+from dagster_pipes import encode_param
 
 from resources.compute.bundle import Bundle, make_bundle, require_shipped, ship
 from resources.compute.diagnosis import enlarged
@@ -157,7 +157,7 @@ class RemoteCompute:
             name=" ".join([work.asset, " to ".join(ends)]).strip(),
             entry_point=shipped.entry_point,
             code=shipped.archive,
-            arguments=self._arguments(record, work.asset),
+            arguments=self._arguments(record),
             jars=tuple(work.jars),
             spark_config=self._terms.spark_config,
             tags={
@@ -166,25 +166,11 @@ class RemoteCompute:
             timeout_seconds=self._terms.timeout_seconds,
         )
 
-    def _arguments(self, record: JobRecord, asset: str) -> tuple[str, ...]:
+    def _arguments(self, record: JobRecord) -> tuple[str, ...]:
         """Of `spark/job.py`. Partitions are in the specification: Pipes has no word for several."""
-        context = PipesContextData(
-            asset_keys=[asset],
-            code_version_by_asset_key={asset: None},
-            provenance_by_asset_key={asset: None},
-            partition_key=None,
-            partition_key_range=None,
-            partition_time_window=None,
-            run_id=self._run,
-            job_name=None,
-            retry_number=0,
-            extras={},
-        )
         address = self._storage.target_uri(record.messages)
         bucket, _, prefix = address.removeprefix("s3://").partition("/")
-        messages = {"bucket": bucket, "key_prefix": prefix}
         return (
             "--spec", self._storage.target_uri(record.spec_key),
-            "--dagster-pipes-context", encode_param({"data": context}),
-            "--dagster-pipes-messages", encode_param(messages),
+            "--dagster-pipes-messages", encode_param({"bucket": bucket, "key_prefix": prefix}),
         )  # fmt: skip

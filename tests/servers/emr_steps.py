@@ -102,7 +102,7 @@ def _submission(step: SparkStep) -> Submission:
 
 
 class Telling:
-    """How a program of the test's own sends messages: as `dagster_pipes` does from a job."""
+    """How a program of the test's own sends messages: as `spark/pipes.py` does from a job."""
 
     def __init__(self, aws: AwsSettings, bucket: str, prefix: str) -> None:
         self._client = aws_client(aws, "s3")

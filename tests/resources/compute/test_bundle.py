@@ -63,7 +63,6 @@ def test_a_bundle_holds_no_compiled_file_and_no_time() -> None:
     assert [each.filename for each in members] == sorted(each.filename for each in members)
     assert all(each.filename.endswith(".py") for each in members)
     assert "spark/refining.py" in {each.filename for each in members}
-    assert "dagster_pipes/__init__.py" in {each.filename for each in members}
 
 
 def test_a_bundle_is_uploaded_once(tmp_path: Path) -> None:
