@@ -39,7 +39,8 @@ from tests.servers.emr_serverless import emr_serverless_server
 from tests.servers.emr_steps import spark_launcher
 from tests.servers.glue_jobs import glue_jobs_server
 from tests.servers.moto import moto_server
-from tests.servers.spark_submit import SparkSubmit, connector_jars
+from tests.servers.spark_runtime import connector_jars
+from tests.servers.spark_submit import SparkSubmit
 from tests.servers.versitygw import KEYS, versitygw_server
 from tests.waiting import wait_for
 from tests.workshop import Workshop

@@ -91,7 +91,9 @@ def aws_session(settings: AwsSettings) -> boto3.Session:
 @overload
 def aws_client(settings: AwsSettings, service: Literal["athena"]) -> AthenaClient: ...
 @overload
-def aws_client(settings: AwsSettings, service: Literal["emr"]) -> EMRClient: ...
+def aws_client(
+    settings: AwsSettings, service: Literal["emr"], *, attempts: int = _ATTEMPTS
+) -> EMRClient: ...
 @overload
 def aws_client(
     settings: AwsSettings, service: Literal["emr-serverless"]

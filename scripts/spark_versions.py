@@ -1,8 +1,9 @@
-"""Holds the transforms to the same rows and the same Parquet types on every Spark they run on.
+"""Holds what is shipped to the same rows and the same Parquet types on every Spark it runs on.
 
-Runs `tests/spark/portable` on each Spark and compares what the tests wrote, byte for byte. What is
-worth comparing is for the tests to say, by writing canonical files into the folder that
-`LAKE_PORTABLE_OUT` names.
+On each Spark it runs `tests/spark/portable` in that Spark's own environment, and by
+`tests/spark/shipped` whole jobs as an engine starts them; then it compares what the tests wrote,
+byte for byte. What is worth comparing is for the tests to say, by writing canonical files into the
+folder that `LAKE_PORTABLE_OUT` names.
 """
 
 from __future__ import annotations
@@ -20,29 +21,37 @@ from pathlib import Path
 from scripts.differences import differences, files
 from scripts.spark_environments import ENVIRONMENTS, ROOT, Environment, MatrixError, ensure, say
 
-TESTS = "tests/spark/portable"
+PORTABLE, SHIPPED = "tests/spark/portable", "tests/spark/shipped"
 RESULTS = ROOT / "build" / "spark-versions"
 
 
 @dataclass(frozen=True)
+class Counts:
+    """How many tests passed, failed and were skipped."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped
+        )
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """How the tests went on one Spark."""
+    """How the tests went on one Spark; `failures` are the folders of tests that did not pass."""
 
     environment: Environment
     label: str
-    passed: int
-    failed: int
-    skipped: int
-    exit_code: int
+    counts: Counts
+    failures: tuple[str, ...]
 
     @property
     def out(self) -> Path:
         """What the tests wrote to be compared."""
         return RESULTS / self.environment.spark / "out"
-
-    @property
-    def has_passed(self) -> bool:
-        return self.exit_code == 0 and self.passed > 0
 
 
 def label(python: Path) -> str:
@@ -54,56 +63,73 @@ def label(python: Path) -> str:
 
 
 def run_tests(environment: Environment, python: Path, arguments: Sequence[str]) -> Outcome:
-    """Runs the portable tests with a configuration of their own: these Pythons have few plugins."""
+    """Runs both folders of tests on one Spark."""
     results = RESULTS / environment.spark
     shutil.rmtree(results, ignore_errors=True)
-    out, report = results / "out", results / "junit.xml"
-    out.mkdir(parents=True)
+    (results / "out").mkdir(parents=True)
     name = label(python)
     say(name)
 
-    variables = {
+    commands = {
+        PORTABLE: portable(python),
+        SHIPPED: [sys.executable, "-m", "pytest", SHIPPED, "-m", "versions"],
+    }
+    total, failures = Counts(), []
+    for tests, command in commands.items():
+        report = results / f"{Path(tests).name}.xml"
+        finished = subprocess.run(
+            [*command, f"--junitxml={report}", *arguments],
+            cwd=ROOT,
+            env=variables(python, results / "out"),
+            check=False,
+        )
+        found = counts(report)
+        total += found
+        if finished.returncode != 0 or not found.passed + found.skipped:
+            failures.append(tests)
+    return Outcome(environment, name, total, tuple(failures))
+
+
+def portable(python: Path) -> list[str]:
+    """Tests in an environment of few plugins, with a configuration of their own."""
+    configuration = ("-c", "scripts/portable.ini", f"--rootdir={ROOT}")
+    return [str(python), "-m", "pytest", PORTABLE, *configuration]
+
+
+def variables(python: Path, out: Path) -> dict[str, str]:
+    """The environment of tests of the Spark that an interpreter has."""
+    kept = {
         key: value
         for key, value in os.environ.items()
         if not key.startswith(("PYTEST_", "PYSPARK_", "SPARK_HOME", "SPARK_CONF_DIR", "LAKE_"))
     }
-    variables |= {
+    return kept | {
         "LAKE_PORTABLE_OUT": str(out),
+        "LAKE_SPARK_PYTHON": str(python),
         "PYTHONPATH": str(ROOT),
         "PYSPARK_PYTHON": str(python),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    configuration = ("-c", "scripts/portable.ini", f"--rootdir={ROOT}", f"--junitxml={report}")
-    finished = subprocess.run(
-        [str(python), "-m", "pytest", TESTS, *configuration, *arguments],
-        cwd=ROOT,
-        env=variables,
-        check=False,
-    )
-    passed, failed, skipped = counts(report)
-    return Outcome(environment, name, passed, failed, skipped, finished.returncode)
 
 
-def counts(report: Path) -> tuple[int, int, int]:
-    """Passed, failed and skipped, of a JUnit report; none of any if there is no report."""
+def counts(report: Path) -> Counts:
+    """The counts of a JUnit report; none of any if there is no report."""
     if not report.is_file():
-        return 0, 0, 0
+        return Counts()
     suites = ET.parse(report).getroot().iter("testsuite")  # noqa: S314 - written by our own pytest
     totals = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
     for suite in suites:
         for key in totals:
             totals[key] += int(suite.get(key, "0"))
     failed = totals["failures"] + totals["errors"]
-    return totals["tests"] - failed - totals["skipped"], failed, totals["skipped"]
+    return Counts(totals["tests"] - failed - totals["skipped"], failed, totals["skipped"])
 
 
 def verdict(outcome: Outcome, baseline: Outcome) -> list[str]:
     """What is wrong with one Spark's outcome; nothing if it agrees with the baseline."""
-    problems = []
-    if not outcome.has_passed:
-        problems.append(f"pytest ended with {outcome.exit_code}, {outcome.failed} tests failed")
+    problems = [f"tests in {each} failed, or none ran" for each in outcome.failures]
     if not files(outcome.out):
-        problems.append(f"{TESTS} wrote nothing to LAKE_PORTABLE_OUT, so nothing was compared")
+        problems.append("no test wrote to LAKE_PORTABLE_OUT, so nothing was compared")
     elif outcome is not baseline:
         problems += differences(baseline.out, outcome.out)
     return problems
@@ -136,7 +162,8 @@ def main(arguments: Sequence[str]) -> int:
     for outcome in outcomes:
         problems = verdict(outcome, baseline)
         has_problems = has_problems or bool(problems)
-        counted = f"{outcome.passed} passed, {outcome.failed} failed, {outcome.skipped} skipped"
+        total = outcome.counts
+        counted = f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped"
         compared = len(files(outcome.out))
         state = "NOT the same" if problems else "same"
         print(f"{outcome.label}: {counted}; {compared} files, {state}")

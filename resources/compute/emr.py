@@ -5,6 +5,7 @@ Nothing here waits for a job or decides what its states mean for a run: that is 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -25,6 +26,9 @@ from resources.compute.emr_usage import instance_usage
 from resources.compute.engine import JobRequest, JobState, Phase, Submitted, Usage
 from resources.errors import EngineUnavailable
 
+#: Within what time a cluster or step that was started is taken to be listed.
+_SETTLE_SECONDS = 5.0
+
 
 class _Place(NamedTuple):
     """A step of a cluster: a job's id is both with a slash."""
@@ -42,8 +46,15 @@ class EmrEngine:
 
     name = "emr"
 
-    def __init__(self, settings: EmrSettings, root: str, aws: AwsSettings) -> None:
+    def __init__(
+        self,
+        settings: EmrSettings,
+        root: str,
+        aws: AwsSettings,
+        settle_seconds: float = _SETTLE_SECONDS,
+    ) -> None:
         self._settings = settings
+        self._settle_seconds = settle_seconds
         self._root = root
         self._aws = aws
         self._clusters = LakeClusters(aws, root)
@@ -59,11 +70,18 @@ class EmrEngine:
         return None
 
     def submit(self, request: JobRequest) -> Submitted:
-        """Start the step, and a cluster where it needs one."""
-        found = self.find(request.key)
-        if found is not None:
+        """Start the step, and a cluster where it needs one, or find what an answer got lost of."""
+        if found := self.find(request.key):
             return found
-        return self._on_shared(request) if self._settings.keep_minutes else self._on_own(request)
+        try:
+            if self._settings.keep_minutes:
+                return self._on_shared(request)
+            return self._on_own(request)
+        except EngineUnavailable:
+            time.sleep(self._settle_seconds)
+            if found := self.find(request.key):
+                return found
+            raise
 
     def state(self, job: Submitted) -> JobState:
         """The step's state. Of a cluster that ended before it, its reason is the step's."""
@@ -136,7 +154,7 @@ class EmrEngine:
         asked = cluster(self._settings, self._root, name, request.tags)
         asked["Steps"] = [step(request, is_only_one=True)]
         with self._clusters.asking("start a cluster", "RunJobFlow"):
-            made = self._clusters.client.run_job_flow(**asked)
+            made = self._clusters.once.run_job_flow(**asked)
         for found, _ in self._steps(made["JobFlowId"]):
             return self._submitted(_Place(made["JobFlowId"], found))
         raise EngineUnavailable(f"EMR does not list the step of {made['JobFlowId']} yet")
@@ -146,7 +164,7 @@ class EmrEngine:
         asked = cluster(self._settings, self._root, name, tags_of_shared(request.tags))
         place = self._clusters.oldest(name) or self._clusters.start(asked)
         with self._clusters.asking("add a step", "AddJobFlowSteps", f"cluster/{place}"):
-            added = self._clusters.client.add_job_flow_steps(
+            added = self._clusters.once.add_job_flow_steps(
                 JobFlowId=place,
                 Steps=[step(request, is_only_one=False)],
                 **(

@@ -32,6 +32,7 @@ class LakeClusters:
         self._aws = aws
         self._root = root
         self._made: EMRClient | None = None
+        self._once: EMRClient | None = None
 
     @property
     def client(self) -> EMRClient:
@@ -39,6 +40,16 @@ class LakeClusters:
         if self._made is None:
             self._made = aws_client(self._aws, "emr")
         return self._made
+
+    @property
+    def once(self) -> EMRClient:
+        """The same for calls that start something: they take no token, so boto3 sends them once.
+
+        Whoever gets `EngineUnavailable` of one looks whether it was carried out all the same.
+        """
+        if self._once is None:
+            self._once = aws_client(self._aws, "emr", attempts=1)
+        return self._once
 
     @contextmanager
     def asking(self, verb: str, action: str, resource: str = "*") -> Iterator[None]:
@@ -48,7 +59,7 @@ class LakeClusters:
                 yield
         except EngineUnavailable:
             # Credentials that have expired are looked for again by a new client only.
-            self._made = None
+            self._made = self._once = None
             raise
 
     def every(self) -> Iterator[ClusterSummaryTypeDef]:
@@ -73,7 +84,7 @@ class LakeClusters:
     def start(self, asked: RunJobFlowInputTypeDef) -> str:
         """A new cluster, unless somebody made one of that name at the same time: the older one."""
         with self.asking("start a cluster", "RunJobFlow"):
-            made = self.client.run_job_flow(**asked)["JobFlowId"]
+            made = self.once.run_job_flow(**asked)["JobFlowId"]
         oldest = self.oldest(asked["Name"]) or made
         if oldest != made:
             self.terminate(made)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from resources.compute.engine import LAKE_TAG
 from resources.compute.glue_job_settings import GlueJobSettings
 from resources.compute.requests import lake_name, tag_values
-from resources.compute.service import NotThere, Service
+from resources.compute.service import AlreadyMade, NotThere, Service
 from resources.errors import EngineError
 
 if TYPE_CHECKING:
@@ -34,10 +34,8 @@ class JobDefinition:
         Raises `EngineError` for a job of this name that others made.
         """
         wanted = self._wanted(script)
-        found = self._found()
+        found = self._found() or self._made(wanted)
         if found is None:
-            with self._service.asked("CreateJob", self.place) as client:
-                client.create_job(Name=self.name, Tags=self._tags, **wanted)
             return
         if found.get("Description") != self._description:
             raise EngineError(
@@ -47,6 +45,15 @@ class JobDefinition:
         if any(found.get(name) != value for name, value in wanted.items()):
             with self._service.asked("UpdateJob", self.place) as client:
                 client.update_job(JobName=self.name, JobUpdate=wanted)
+
+    def _made(self, wanted: JobUpdateTypeDef) -> JobTypeDef | None:
+        """Make it; or what is there by now, as two runs make it at once or an answer gets lost."""
+        try:
+            with self._service.asked("CreateJob", self.place) as client:
+                client.create_job(Name=self.name, Tags=self._tags, **wanted)
+        except AlreadyMade:
+            return self._found()
+        return None
 
     @property
     def place(self) -> str:

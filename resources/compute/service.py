@@ -22,6 +22,7 @@ _FULL = {
     "ResourceNumberLimitExceededException",
     "ServiceQuotaExceededException",
 }
+_MADE = {"AlreadyExistsException", "IdempotentParameterMismatchException"}
 _MISSING = {"EntityNotFoundException", "ResourceNotFoundException"}
 #: What AWS says of the action and the resource that a policy does not allow.
 _NOT_ALLOWED = re.compile(r"not authorized to perform:? (\S+?)(?: on resource:? (\S+?))?[\s,.]")
@@ -51,6 +52,10 @@ class NotThere(EngineError):
     """What was asked about is not, or no longer, known to the service."""
 
 
+class AlreadyMade(EngineError):
+    """What was to be made is there: somebody was faster, or an answer got lost."""
+
+
 @dataclass(frozen=True)
 class Refused:
     """Says what a service refused; `iam` is how its actions begin, `role` what jobs run as."""
@@ -66,6 +71,8 @@ class Refused:
         words = f"Expected {self.service} to carry out {action} on {resource}; {found.words}."
         if found.code in _MISSING:
             return NotThere(words)
+        if found.code in _MADE:
+            return AlreadyMade(words)
         if found.code in _FULL:
             return EngineUnavailable(
                 f"{words} A quota of {self.service} is reached: it can succeed once other runs have"

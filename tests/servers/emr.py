@@ -165,6 +165,7 @@ class EmrServer:
         self.has_logs = True
         self.speed = 1.0
         self.start_seconds = 0.0
+        self._lost: Counter[str] = Counter()
         self._launch = launch
         self._folder = folder
         self._put_log = put_log
@@ -183,6 +184,10 @@ class EmrServer:
                 key=lambda step: step.id,
             )
 
+    def lose_answer(self, action: str) -> None:
+        """Carry out the next request of an action, and answer it with an error."""
+        self._lost[action] += 1
+
     def answer(self, action: str, request: Json) -> Json:
         """What the service answers; raises `Refused`."""
         self.calls[action] += 1
@@ -191,6 +196,9 @@ class EmrServer:
         with self._lock:
             done: Json = getattr(self, f"_{action}")(request)
         self.after(action)
+        if self._lost[action]:
+            self._lost[action] -= 1
+            raise _Fault(500, "InternalServerError")
         return done
 
     def end_cluster(self, cluster: str, state: str, code: str, message: str) -> None:

@@ -18,7 +18,8 @@ from resources.aws import AwsSettings, aws_client
 from spark.job_spec import JobSpec
 from spark.reports import Payload
 from tests.servers.emr import Launcher, Running
-from tests.servers.spark_submit import SparkSubmit, Submission, connector_jars
+from tests.servers.spark_runtime import SparkRuntime, connector_jars
+from tests.servers.spark_submit import SparkSubmit, Submission
 from tests.servers.yarn import Yarn
 
 
@@ -52,11 +53,11 @@ class SparkStep:
         )
 
 
-def spark_launcher(aws: AwsSettings) -> Launcher:
+def spark_launcher(aws: AwsSettings, runtime: SparkRuntime | None = None) -> Launcher:
     """Steps are real processes of `spark-submit`, with Spark in the same process."""
 
     def launch(arguments: list[str], folder: Path) -> Running:
-        return SparkSubmit(_submission(SparkStep.of(arguments)), aws, folder)
+        return SparkSubmit(_submission(SparkStep.of(arguments)), aws, folder, runtime)
 
     return launch
 

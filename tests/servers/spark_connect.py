@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.servers.ports import free_port
-from tests.servers.spark_submit import spark_home
+from tests.servers.spark_runtime import spark_home
 from tests.servers.starting import end_group, wait_until_up
 
 _CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"

@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape
 
 from py4j.java_gateway import GatewayParameters, JavaGateway, JavaObject, launch_gateway
 
-from tests.servers.spark_submit import resolved_jars, spark_home
+from tests.servers.spark_runtime import resolved_jars, spark_home
 
 _HADOOP = "3.4.2"
 _PACKAGES = (

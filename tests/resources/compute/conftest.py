@@ -44,7 +44,7 @@ class Emr:
 
     def engine(self, settings: EmrSettings = OWN) -> EmrEngine:
         """A new client of it, as another process would have."""
-        return EmrEngine(settings, self.storage.root, self.aws)
+        return EmrEngine(settings, self.storage.root, self.aws, settle_seconds=0)
 
     def compute(
         self, run: str = "run-1", engine: Engine | None = None, terms: Terms = QUICK

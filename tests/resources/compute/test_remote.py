@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from resources.compute.emr import EmrEngine
+from resources.compute.emr_settings import EmrSettings
 from resources.compute.engine import JobRequest, Submitted
 from resources.compute.job_run import Terms
 from resources.compute.pace import Pace
@@ -335,6 +336,21 @@ def test_a_tenth_of_calls_throttled_is_lived_through(emr: Emr) -> None:
     emr.compute().refine(refine_of())
 
     assert len(emr.server.steps) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "action"),
+    [(OWN, "RunJobFlow"), (SHARED, "RunJobFlow"), (SHARED, "AddJobFlowSteps")],
+)
+def test_what_an_answer_got_lost_of_is_found_and_not_started_again(
+    emr: Emr, settings: EmrSettings, action: str
+) -> None:
+    emr.server.lose_answer(action)
+
+    emr.compute(engine=emr.engine(settings)).refine(refine_of())
+
+    assert [step.state for step in emr.server.steps] == ["COMPLETED"]
+    assert len(emr.server.clusters) == 1
 
 
 def test_credentials_that_expire_while_it_waits_are_looked_for_again(

@@ -81,6 +81,17 @@ def test_a_job_is_brought_up_to_date(
     assert "ec2:*NetworkInterface" in server.runs.all[1].request["ExecutionRoleSessionPolicy"]
 
 
+def test_a_job_that_is_made_by_the_time_it_is_asked_for_is_taken(
+    engine: GlueJobs, server: GlueJobsServer, request_of: JobRequest
+) -> None:
+    server.lose_answer("CreateJob")
+
+    engine.submit(request_of)
+
+    assert server.calls["CreateJob"] == 2
+    assert len(server.jobs) == len(server.runs.all) == 1
+
+
 def test_a_job_that_others_made_is_left_alone(
     engine: GlueJobs, server: GlueJobsServer, request_of: JobRequest
 ) -> None:
