@@ -88,7 +88,7 @@ def cluster(
         "Name": name,
         "ReleaseLabel": settings.release,
         "Applications": [{"Name": each} for each in settings.applications],
-        "Instances": {**_instances(settings), **cast("dict[str, object]", instances)},
+        "Instances": _with(_instances(settings), cast("dict[str, object]", instances)),
         "JobFlowRole": settings.instance_profile,
         "ServiceRole": settings.service_role,
         "LogUri": settings.log_uri or f"{root}/_jobs/emr-logs/",
@@ -119,6 +119,15 @@ def _instances(settings: EmrSettings) -> dict[str, object]:
         "TerminationProtected": False,
         **({"Ec2SubnetIds": list(settings.subnets)} if settings.subnets else {}),
     }
+
+
+def _with(ours: dict[str, object], said: Mapping[str, object]) -> dict[str, object]:
+    """Instances with what a file says of them: EMR takes groups, with one subnet, or fleets."""
+    if "InstanceGroups" in said:
+        del ours["InstanceFleets"]
+        for subnet in cast("list[str]", ours.pop("Ec2SubnetIds", [])):
+            ours["Ec2SubnetId"] = subnet
+    return {**ours, **said}
 
 
 def _fleet(

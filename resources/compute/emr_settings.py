@@ -17,6 +17,7 @@ from resources.errors import SettingsError
 
 #: RunJobFlow's members that are decided here, so that no cluster stays for ever.
 _OURS = {"AutoTerminationPolicy", "Name", "ReleaseLabel", "Steps"}
+_OURS_OF_INSTANCES = {"KeepJobFlowAliveWhenNoSteps", "TerminationProtected"}
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/.+")
 _LOG_URI = re.compile(r"s3[an]?://.+")
 _NAMES = re.compile(r"[\w.-]+(\s*,\s*[\w.-]+)*")
@@ -83,7 +84,12 @@ def emr_settings(env: Mapping[str, str]) -> EmrSettings:
             f"and 256, which is what EMR takes, found {found.keep_minutes} and "
             f"{found.step_concurrency}"
         )
-    cluster_override(found.cluster_file)
+    instances = cluster_override(found.cluster_file).get("Instances", {})
+    if isinstance(instances, dict) and "InstanceGroups" in instances and len(found.subnets) > 1:
+        raise SettingsError(
+            f"LAKE_EMR_SUBNETS: expected one subnet for the InstanceGroups of {found.cluster_file}, "
+            f"found {', '.join(found.subnets)}. EMR chooses among several for InstanceFleets only."
+        )
     return found
 
 
@@ -101,6 +107,13 @@ def cluster_override(file: str) -> dict[str, object]:
         raise SettingsError(
             f"LAKE_EMR_CLUSTER: expected members of RunJobFlow other than {', '.join(sorted(_OURS))} "
             f"in {file}, found {wrong}"
+        )
+    instances = said.get("Instances", {})
+    if not isinstance(instances, dict) or instances.keys() & _OURS_OF_INSTANCES:
+        raise SettingsError(
+            "LAKE_EMR_CLUSTER: expected members of Instances other than "
+            f"{', '.join(sorted(_OURS_OF_INSTANCES))} in {file}, found {instances}. Every cluster "
+            "ends by itself; LAKE_EMR_KEEP_MINUTES says when."
         )
     return said
 

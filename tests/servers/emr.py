@@ -123,8 +123,17 @@ class Cluster:
     def instances(self) -> list[Json]:
         timeline = {"CreationDateTime": self.created, "ReadyDateTime": self.created}
         timeline |= {"EndDateTime": self.ended} if self.ended else {}
-        found = []
-        for fleet in self.asked["Instances"]["InstanceFleets"]:
+        found = [
+            {
+                "Id": f"ci-{group['InstanceRole']}-{number}",
+                "InstanceType": group["InstanceType"],
+                "Market": group.get("Market", "ON_DEMAND"),
+                "Status": {"State": "RUNNING", "Timeline": timeline},
+            }
+            for group in self.asked["Instances"].get("InstanceGroups", [])
+            for number in range(group["InstanceCount"])
+        ]
+        for fleet in self.asked["Instances"].get("InstanceFleets", []):
             spot = fleet.get("TargetSpotCapacity", 0)
             found += [
                 {

@@ -71,6 +71,35 @@ def test_a_file_says_what_no_setting_does(tmp_path: Path) -> None:
     assert "ManagedScalingPolicy" in found
 
 
+def test_a_file_may_ask_for_instance_groups_in_place_of_fleets(emr: Emr, tmp_path: Path) -> None:
+    file = tmp_path / "cluster.yaml"
+    file.write_text(
+        "Instances:\n  InstanceGroups:\n"
+        "    - {InstanceRole: MASTER, InstanceType: m5.xlarge, InstanceCount: 1}\n"
+        "    - {InstanceRole: CORE, InstanceType: r5.xlarge, InstanceCount: 3}\n"
+    )
+    environment = {**ROLES, "LAKE_EMR_CLUSTER": str(file), "LAKE_EMR_SUBNETS": "subnet-1"}
+
+    emr.compute(engine=emr.engine(emr_settings(environment))).refine(refine_of())
+
+    (cluster_made,) = emr.server.clusters.values()
+    instances = cluster_made.asked["Instances"]
+    assert [each["InstanceRole"] for each in instances["InstanceGroups"]] == ["MASTER", "CORE"]
+    assert "InstanceFleets" not in instances
+    assert instances["Ec2SubnetId"] == "subnet-1"
+    with pytest.raises(SettingsError, match="LAKE_EMR_SUBNETS: expected one subnet"):
+        emr_settings({**environment, "LAKE_EMR_SUBNETS": "subnet-1,subnet-2"})
+
+
+@pytest.mark.parametrize("member", ["KeepJobFlowAliveWhenNoSteps", "TerminationProtected"])
+def test_no_file_makes_a_cluster_that_stays(tmp_path: Path, member: str) -> None:
+    file = tmp_path / "cluster.yaml"
+    file.write_text(f"Instances: {{{member}: true}}\n")
+
+    with pytest.raises(SettingsError, match=f"LAKE_EMR_CLUSTER: .*{member}.*ends by itself"):
+        emr_settings({**ROLES, "LAKE_EMR_CLUSTER": str(file)})
+
+
 def test_boto3_takes_every_request(emr: Emr) -> None:
     every = replace(SHARED, spot=True, subnets=("subnet-1",), step_role="arn:aws:iam::1:role/r")
 
