@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pyarrow.parquet as pq
 import pytest
 
@@ -22,6 +26,7 @@ from spark.contract import Column, Contract
 from tests.servers.emr import EmrServer, serving
 from tests.servers.emr_steps import spark_launcher
 from tests.servers.mariadb import READER, READER_PASSWORD, MariaDb
+from tests.servers.spark_submit import SparkSubmit
 
 REFERENCE = Reference(
     "songs",
@@ -29,6 +34,42 @@ REFERENCE = Reference(
     ("song_id",),
     Contract((Column("song_id", "int", nullable=False), Column("title", "string"))),
 )
+
+
+#: EMR Serverless and EMR write event logs by themselves: Spark's settings and plans are in them.
+EVENTS = {"spark.eventLog.enabled": "true", "spark.eventLog.compress": "false"}
+
+
+@contextmanager
+def watching(server: EmrServer) -> Iterator[set[str]]:
+    """What anybody on the step's machine can list meanwhile: arguments and environments."""
+    seen: set[str] = set()
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.1):
+            running = [step.running for step in server.steps]
+            for each in running:
+                if isinstance(each, SparkSubmit):
+                    seen.update(_listed(each.pid))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
+
+
+def _listed(pid: int) -> Iterator[str]:
+    try:
+        shell = psutil.Process(pid)
+        for process in (shell, *shell.children(recursive=True)):
+            yield " ".join(process.cmdline())
+            yield json.dumps(process.environ())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return
 
 
 @pytest.mark.big
@@ -68,9 +109,13 @@ def test_a_job_fetches_the_password_and_it_is_nowhere_else(
         lake = Lake(settings)
         source = lake.database.remote()
         engine = EmrEngine(EmrSettings("service", "instances"), storage.root, settings.aws)
-        compute = RemoteCompute(engine, storage, "run", Terms(), logging.getLogger("tests"))
+        events = tmp_path / "emr" / "events"
+        events.mkdir(parents=True)
+        terms = Terms({**EVENTS, "spark.eventLog.dir": f"file://{events}"})
+        compute = RemoteCompute(engine, storage, "run", terms, logging.getLogger("tests"))
 
-        taken = lake.snapshot(compute, REFERENCE, source.options, source.login)
+        with watching(server) as listed:
+            taken = lake.snapshot(compute, REFERENCE, source.options, source.login)
 
     assert taken.version.rows == 2
     rows = [
@@ -85,4 +130,11 @@ def test_a_job_fetches_the_password_and_it_is_nowhere_else(
     everything = [storage.read(info.key) for info in storage.list("")]
     everything += [path.read_bytes() for path in (tmp_path / "emr").rglob("std*")]
     everything += [json.dumps(each.asked).encode() for each in server.clusters.values()]
-    assert not [each[:80] for each in everything if READER_PASSWORD.encode() in each]
+    logs = [path.read_bytes() for path in events.rglob("*") if path.is_file()]
+    assert any(b"SparkListenerEnvironmentUpdate" in each for each in logs)
+    assert any("--dagster-pipes-messages" in each for each in listed)
+    assert any("AWS_ENDPOINT_URL" in each for each in listed)
+    everything += [*logs, *(each.encode() for each in listed)]
+    # What is after the blank would be escaped in JSON.
+    telling = READER_PASSWORD.partition(" ")[0].encode()
+    assert not [each[:80] for each in everything if telling in each]

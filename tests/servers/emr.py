@@ -344,7 +344,11 @@ class EmrServer:
     def _start(self, cluster: Cluster, step: Step) -> None:
         step.state, step.started = "RUNNING", time.time()
         folder = self._folder / cluster.id / step.id
-        step.running = self._launch(list(step.config["HadoopJarStep"]["Args"]), folder)
+        try:
+            step.running = self._launch(list(step.config["HadoopJarStep"]["Args"]), folder)
+        except Exception as error:  # noqa: BLE001 - the test that waits for the step is to know it
+            step.state, step.ended = "FAILED", time.time()
+            step.failure = {"Message": f"{type(error).__name__}: {error}"}
 
     def _see(self, cluster: Cluster, step: Step) -> None:
         """Move a step on when what it started has ended."""

@@ -91,12 +91,12 @@ class _Connector:
 
 
 #: hadoop-aws is of the Hadoop inside PySpark. 3.3.4 uses the first version of AWS's SDK, in the
-#: release that it was built with.
+#: release that it was built with. Maven Central has no spark-hadoop-cloud of 3.5.6.
 _OLDER = {
     "3.5": _Connector(
         (
             "org.apache.hadoop:hadoop-aws:3.3.4",
-            "org.apache.spark:spark-hadoop-cloud_2.12:3.5.6",
+            "org.apache.spark:spark-hadoop-cloud_2.12:3.5.7",
             "com.amazonaws:aws-java-sdk-s3:1.12.262",
             "com.amazonaws:aws-java-sdk-sts:1.12.262",
             "com.amazonaws:aws-java-sdk-dynamodb:1.12.262",

@@ -63,6 +63,11 @@ class SparkSubmit:
                 start_new_session=True,
             )
 
+    @property
+    def pid(self) -> int:
+        """Of the shell that the rest are children of."""
+        return self._process.pid
+
     def poll(self) -> int | None:
         """The exit code, or None while it runs."""
         return self._process.poll()

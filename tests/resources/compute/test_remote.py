@@ -217,6 +217,23 @@ def test_a_job_without_memory_is_tried_again_with_more_until_that_is_too_much(em
     assert "spark.executor.memory=16g" in steps[2]
 
 
+def test_a_job_whose_nodes_were_taken_away_is_tried_again_as_it_was(emr: Emr) -> None:
+    def reclaimed(_: JobSpec, tell: Telling, __: threading.Event) -> int:
+        raise RuntimeError("Exit status: -100. Diagnostics: Container released on a *lost* node")
+
+    emr.program = reclaimed
+    with pytest.raises(EngineUnavailable, match="as spot instances are"):
+        emr.compute().refine(refine_of())
+    emr.program = well
+
+    assert emr.compute().refine(refine_of(attempt="a-2")).attempt == "a-2"
+    assert [step.state for step in emr.server.steps] == ["FAILED", "COMPLETED"]
+    lost, again = (step.config["HadoopJarStep"]["Args"] for step in emr.server.steps)
+    assert [each for each in lost if "memory" in each] == [
+        each for each in again if "memory" in each
+    ]
+
+
 def test_what_changed_since_a_killed_try_is_refined_anew_and_the_old_job_ended(emr: Emr) -> None:
     emr.program = until_killed
     killed = emr.compute(terms=Terms(pace=Pace(sleep=lambda _: wait_for(lambda: False, 3600))))

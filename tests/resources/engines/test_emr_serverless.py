@@ -268,6 +268,21 @@ def test_a_refused_cancellation_of_a_running_job_is_an_error(
         engine.cancel(job)
 
 
+def test_credentials_that_expire_while_a_job_runs_are_looked_for_again(
+    engine: EmrServerless, server: EmrServerlessServer, request_of: JobRequest
+) -> None:
+    server.runs.script("RUNNING", "SUCCESS")
+    job = engine.submit(request_of)
+    client = engine._service._client
+    server.refuse("GetJobRun", RefusedError("ExpiredTokenException", "expired", 403))
+
+    with pytest.raises(EngineUnavailable, match="expired"):
+        engine.state(job)
+
+    assert [engine.state(job).phase for _ in range(2)] == [Phase.RUNNING, Phase.SUCCEEDED]
+    assert engine._service._client is not client
+
+
 def test_a_tenth_of_all_calls_throttled_is_not_noticed(
     engine: EmrServerless, server: EmrServerlessServer, request_of: JobRequest
 ) -> None:

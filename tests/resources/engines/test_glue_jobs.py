@@ -241,6 +241,21 @@ def test_every_state_has_a_phase(
     assert found.detail == f"{state}: in its own words"
 
 
+def test_credentials_that_expire_while_a_job_runs_are_looked_for_again(
+    engine: GlueJobs, server: GlueJobsServer, request_of: JobRequest
+) -> None:
+    server.runs.script("RUNNING", "SUCCEEDED")
+    job = engine.submit(request_of)
+    client = engine._service._client
+    server.refuse("GetJobRun", RefusedError("ExpiredTokenException", "expired", 403))
+
+    with pytest.raises(EngineUnavailable, match="expired"):
+        engine.state(job)
+
+    assert [engine.state(job).phase for _ in range(2)] == [Phase.RUNNING, Phase.SUCCEEDED]
+    assert engine._service._client is not client
+
+
 def test_a_run_that_waits_for_capacity_is_stopped_without_having_started(
     engine: GlueJobs, server: GlueJobsServer, request_of: JobRequest
 ) -> None:
