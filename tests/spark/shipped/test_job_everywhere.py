@@ -182,7 +182,8 @@ def test_a_refine_is_the_same_on_every_engine(
     report = elsewhere.compute.refine(on_s3(spec, elsewhere.storage, folder))
 
     ledgers = {each.key: each.ledger for each in report.partitions}
-    rows = parquet(elsewhere.storage, "refined/")
+    directory = report.partitions[0].directory
+    rows = parquet(elsewhere.storage, f"refined/everything/attempt=1/{directory}/")
     quarantined = parquet(elsewhere.storage, "quarantine/")
     said = {key: each.to_json() for key, each in ledgers.items()}
     (out / "job_ledger.json").write_text(json.dumps(said, indent=2) + "\n")
