@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from resources.compute.emr_requests import cluster, lake_name
 from resources.compute.emr_settings import EmrSettings, cluster_override
 from resources.compute.emr_states import cluster_end
 from resources.compute.engine import LAKE_TAG
+from resources.compute.pace import Pace
 from resources.compute.requests import tag_values
 from resources.errors import EngineError, EngineUnavailable, SettingsError
 from resources.settings import Settings
@@ -31,11 +33,13 @@ if TYPE_CHECKING:
         RunJobFlowInputTypeDef,
     )
 
+_log = logging.getLogger(__name__)
 _APPLICATIONS = ("Spark", "Livy", "JupyterEnterpriseGateway")
 _READY = frozenset({"RUNNING", "WAITING"})
 _LIVY_PORT, _YARN_PORT = 8998, 8088
 #: A cluster is up within ten minutes, or something is wrong.
 _START_SECONDS, _LOOK_SECONDS = 1200.0, 15.0
+_PATIENCE_SECONDS = 180.0
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,12 @@ class NotebookClusters:
         return self._clusters.oldest(self._asked["Name"])
 
     def start(self) -> str:
-        """Start one, or find the one that somebody started meanwhile."""
-        return self._clusters.start(self._asked)
+        """Start one, or find the one that somebody started meanwhile, or an answer got lost of.
+
+        Raises `EngineUnavailable` where EMR has not answered for some minutes.
+        """
+        pace = Pace(patience_seconds=_PATIENCE_SECONDS)
+        return pace.patiently(lambda: self.find() or self._clusters.start(self._asked), "EMR", _log)
 
     def ready(
         self, cluster_id: str, said: Callable[[str], None], seconds: float = _LOOK_SECONDS

@@ -130,6 +130,14 @@ def test_a_cluster_that_is_there_is_found_and_colleagues_keep_it(
     assert [each.id for each in site.clusters if each.is_alive] == [there]
 
 
+def test_a_cluster_whose_answer_got_lost_is_found_and_not_started_again(site: Site) -> None:
+    site.emr.lose_answer("RunJobFlow")
+
+    started = NotebookClusters(site.settings).start()
+
+    assert [each.id for each in site.clusters] == [started]
+
+
 def test_where_nobody_can_say_the_cluster_stays(
     site: Site, capfd: pytest.CaptureFixture[str]
 ) -> None:
