@@ -89,7 +89,8 @@ format: setup ## Format the code and mend what can be mended
 	@.venv/bin/ruff format .
 
 .PHONY: spark-versions
-spark-versions: setup ## Hold Spark 3.5, 4.0 and 4.1 to the same rows and Parquet types
+spark-versions: ## Hold Spark 3.5, 4.0 and 4.1 to the same rows and Parquet types
+	@bash scripts/setup.sh tests
 	@$(RUN) -m scripts.spark_versions $(ARGS)
 
 .PHONY: bench
