@@ -118,7 +118,7 @@ def elsewhere(
         engine = EmrEngine(EmrSettings("service", "instances"), storage.root, settings.aws)
         terms = Terms(remote_spark_config(settings))
         compute = RemoteCompute(engine, storage, "run", terms, logging.getLogger("tests"))
-        yield Elsewhere(storage, settings.aws, server, compute, environment)
+        yield Elsewhere(storage, aws_settings, server, compute, environment)
 
 
 @pytest.fixture
