@@ -109,7 +109,7 @@ BENCHMARKS: dict[str, Callable[[], Figures]] = {
     "refine_over_notebook": refine_over_notebook,
     "overhead": overhead,
     "single_runs": lambda: single_runs_over_range(7),
-    "backfill": lambda: single_runs_over_range(30),
+    "backfill": lambda: single_runs_over_range(runs.BACKFILLED),
     "arrival_delay": arrival_delay.figures,
     "glue_publish": glue_publish,
     "refine_24m": lambda: refine_over_duckdb("24m"),

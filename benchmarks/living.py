@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -56,6 +56,13 @@ def defs() -> dg.Definitions:
     return definitions_in(Path(__file__).parent)
 """
 _PYPROJECT = '[tool.dg]\ndirectory_type = "project"\n\n[tool.dg.project]\nroot_module = "living"\n'
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
 @dataclass
@@ -137,6 +144,12 @@ class Living:
         rows = run_sql(catalog, storage, "SELECT beat, dt || '-' || hour AS key FROM beats")
         return [(row["beat"], row["key"]) for row in rows.to_pylist()]
 
+    def unfinished(self) -> list[str]:
+        """Runs that are queued or under way."""
+        with self.instance() as instance:
+            runs = instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))
+        return [f"{run.run_id} ({run.status.value})" for run in runs]
+
     def is_whole(self) -> bool:
         """Whether readers see every beat once, in its partition."""
         found = self.published()
@@ -144,12 +157,20 @@ class Living:
 
     def wait_until_whole(self, seconds: float) -> bool:
         """Wait for that, at most so long."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            if self.is_whole():
-                return True
-            time.sleep(0.5)
-        return self.is_whole()
+        return _wait(self.is_whole, seconds)
+
+    def wait_until_idle(self, seconds: float) -> bool:
+        """Wait until no run is queued or under way, at most so long."""
+        return _wait(lambda: not self.unfinished(), seconds)
+
+
+def _wait(is_so: Callable[[], bool], seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if is_so():
+            return True
+        time.sleep(0.5)
+    return is_so()
 
 
 def session_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:

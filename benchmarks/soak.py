@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import dagster as dg
 import psutil
 
 from benchmarks.living import Living, session_of, stop
@@ -35,13 +34,6 @@ KINDS = {
     "SparkSubmit": "run's JVM",
 }
 KILLED = ("run", "daemon", "web server")
-UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
 
 @dataclass
@@ -106,16 +98,10 @@ class Soak:
         while time.monotonic() < until:
             self.keep_up()
             self.sample()
-            if self.living.is_whole() and not self.unfinished():
+            if self.living.is_whole() and not self.living.unfinished():
                 return True
             time.sleep(5)
         return False
-
-    def unfinished(self) -> list[str]:
-        """Runs that are queued or under way."""
-        with self.living.instance() as instance:
-            runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
-        return [f"{run.run_id} ({run.status.value})" for run in runs]
 
     def report(self) -> bool:
         """Say what came out; whether all is well."""
@@ -125,7 +111,9 @@ class Soak:
         with self.living.instance() as instance:
             statuses = Counter(run.status.value for run in instance.get_runs())
         say(f"sent {len(self.living.sent):,} beats, published {len(found):,}")
-        say(f"lost {len(lost):,}, doubled {doubled:,}, still under way {len(self.unfinished())}")
+        say(
+            f"lost {len(lost):,}, doubled {doubled:,}, still under way {len(self.living.unfinished())}"
+        )
         say(
             f"killed: {dict(self.killed)}; started again {self.restarts} times; runs: {dict(statuses)}"
         )
@@ -134,7 +122,7 @@ class Soak:
                 third = len(samples) // 3
                 early, late = min(samples[third:-third]), max(samples[-third:])
                 say(f"memory of {kind} {pid}: {early:.0f} MiB, at its end {late:.0f} MiB")
-        return not lost and not doubled and not self.unfinished()
+        return not lost and not doubled and not self.living.unfinished()
 
 
 def kind_of(process: psutil.Process) -> str:

@@ -68,23 +68,16 @@ def refuse(found: Sequence[Problem], model: TableModel, file: Path | None) -> No
 
 def table_definitions(model: TableModel, table: Table) -> dg.Definitions:
     """The assets of a checked declaration."""
-    own = {each.name for each in model.references}
-    references = {join.reference.name: join.reference for join in table.joins}
-    declared = {**references, **{each.name: to_reference(each) for each in model.references}}
+    own = [to_reference(each) for each in model.references]
     return dg.Definitions(
         assets=[
             raw_asset(table, model),
-            *[reference_asset(table, each) for name, each in declared.items() if name in own],
+            *[reference_asset(table, each) for each in own],
             refined_asset(table, model),
             catalog_asset(table, model),
         ],
-        sensors=table_sensors(table, model.automation, model.partitions.end),
-        schedules=table_schedules(
-            table,
-            [declared[each.name] for each in model.references],
-            model.automation,
-            model.partitions.end,
-        ),
+        sensors=table_sensors(table, own, model.automation, model.partitions.end),
+        schedules=table_schedules(table, own, model.automation, model.partitions.end),
     )
 
 

@@ -15,6 +15,8 @@ from lake_assets.automation import AutomationModel
 from resources.table import Table
 
 Condition = dg.AutomationCondition[dg.AssetKey]
+#: A first snapshot that failed is tried again at each full hour.
+_HOURLY = "0 * * * *"
 #: What was reported in time may wait this long for its run, and still be in the window.
 _QUEUE_TIME = timedelta(hours=24)
 
@@ -62,6 +64,15 @@ def _refreshed(table: Table, automation: AutomationModel) -> Condition:
     if table.partitions.by == "none":
         return news
     return _within(news, automation.refresh_partitions * table.partitions.length, table)
+
+
+def snapshot_condition() -> Condition:
+    """A reference without any snapshot holds back its tables, and so is not left to its schedule."""
+    missing = dg.AutomationCondition.missing()
+    is_due = missing.newly_true() | dg.AutomationCondition.cron_tick_passed(_HOURLY)
+    return (missing & is_due & ~dg.AutomationCondition.in_progress()).with_label(
+        "has no snapshot yet"
+    )
 
 
 def publish_condition() -> Condition:

@@ -12,20 +12,28 @@ from lake_assets.resources import LakeResource
 from resources.arrival_queue import ArrivalQueue
 from resources.arrivals import Watch
 from resources.lake import Lake
-from resources.table import Table
+from resources.table import Reference, Table
 from resources.unattended_settings import unattended_settings
 
 
 def table_sensors(
-    table: Table, automation: AutomationModel, end: datetime | None
+    table: Table, references: list[Reference], automation: AutomationModel, end: datetime | None
 ) -> list[dg.SensorDefinition]:
-    """The two sensors of a table; they run from the start if the declaration says so."""
+    """The two sensors of a table; they run from the start if the declaration says so.
+
+    `references` are those that the table declares.
+    """
     follows = automation.enabled and automation.cron is None
+    followed = [
+        *(["reference", each.name] for each in references),
+        ["refined", table.name],
+        ["catalog", table.name],
+    ]
     return [
         arrivals_sensor(table, automation, automation.watch(end)),
         dg.AutomationConditionSensorDefinition(
             f"follow_{table.name}",
-            target=dg.AssetSelection.assets(["refined", table.name], ["catalog", table.name]),
+            target=dg.AssetSelection.assets(*followed),
             description=f"Refines and publishes what arrived for {table.name}.",
             default_status=_status(is_running=follows),
             minimum_interval_seconds=automation.every_seconds,

@@ -29,13 +29,18 @@ Run = Callable[[str, str], bool]
 
 @dataclass
 class Unattended:
-    """The sensors of a workshop's table; `runs` are the ranges that were run, in order, `said` their errors."""
+    """The sensors of a workshop's table.
+
+    `runs` are the ranges that were run, in order, `said` their errors; `snapshots` are the references
+    that were asked for, which nobody takes.
+    """
 
     workshop: Workshop
     run: Run | None = None
     cursor: str | None = None
     runs: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    snapshots: list[str] = field(default_factory=list)
     _conditions: object = None
 
     def tick(self, now: datetime) -> list[Event]:
@@ -65,8 +70,15 @@ class Unattended:
             evaluation_time=now,
         )
         self._conditions = result.cursor
+        references = [join.reference.name for join in made.table.joins]
+        asked = [
+            each
+            for each in references
+            if result.get_num_requested(dg.AssetKey(["reference", each]))
+        ]
+        self.snapshots += asked
         if made.table.partitions.by == "none":
-            count = result.total_requested
+            count = result.total_requested - len(asked)
             assert count in (0, 2)
             return ["all"] if count else []
         refined, published = (

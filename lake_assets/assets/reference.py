@@ -4,6 +4,7 @@ import dagster as dg
 from dagster_pyspark import LazyPySparkResource
 
 from lake_assets.compute import EngineConfig, compute_for
+from lake_assets.conditions import snapshot_condition
 from lake_assets.metadata import column_schema
 from lake_assets.resources import LakeResource, lake_errors
 from resources.compute.local import LocalCompute
@@ -20,6 +21,7 @@ def reference_asset(table: Table, reference: Reference) -> dg.AssetsDefinition:
         group_name=table.name,
         owners=list(table.owners),
         kinds={"mysql", "parquet"},
+        automation_condition=snapshot_condition(),
         metadata={"dagster/column_schema": column_schema(reference.contract)},
     )
     def snapshot(

@@ -239,6 +239,32 @@ def test_a_snapshot_of_the_same_content_refreshes_nothing(unattended: Unattended
     assert unattended.live(NOON + 2 * HOUR) == []
 
 
+def test_a_reference_without_a_snapshot_is_taken_first_and_does_not_loop(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_spark(monkeypatch)
+    workshop.declare(ONGOING)
+    unattended = Unattended(workshop)
+    workshop.deliver("2024/05/01/12", "a.json", play("one"))
+
+    assert unattended.live(NOON + HOUR) == []
+    first = list(unattended.snapshots)
+    soon = [unattended.live(NOON + HOUR + timedelta(minutes=n)) for n in range(1, 40)]
+    assert (first, soon, unattended.snapshots) == (["songs"], [[]] * 39, ["songs"])
+    unattended.live(NOON + HOUR + timedelta(minutes=41))
+    assert unattended.snapshots == ["songs", "songs"]
+
+    workshop.have_songs()
+    workshop.instance.report_runless_asset_event(
+        dg.AssetMaterialization(["reference", "songs"], tags={"dagster/data_version": "2-rows"})
+    )
+
+    assert unattended.live(NOON + HOUR + timedelta(minutes=45)) == ["2024-05-01-12"]
+    assert published(unattended) == ["one"]
+    assert unattended.live(NOON + 3 * HOUR) == []
+    assert unattended.snapshots == ["songs", "songs"]
+
+
 def test_another_declaration_refreshes_what_it_publishes(unattended: Unattended) -> None:
     unattended.workshop.deliver("2024/05/01/12", "a.json", play("one"))
     unattended.live(NOON + HOUR)

@@ -13,6 +13,7 @@ import pytest
 
 from tests.ui.conftest import Ui
 from tests.ui.watching import (
+    automations,
     backfill_made_by,
     run_made_by,
     sensor,
@@ -163,7 +164,14 @@ def test_a_sensor_is_turned_on_and_looks_for_arrivals(ui: Ui, shoot: Shoot) -> N
 
     # A tick that finds nothing new says why, which Dagster calls skipped.
     wait_for(lambda: sensor(ui, name) in (("RUNNING", ["SUCCESS"]), ("RUNNING", ["SKIPPED"])))
-    ui.open("/automation").get_by_text(name).wait_for()
+    page = ui.open("/automation")
+    page.get_by_text(name).wait_for()
+    boxes = page.locator("input[type=checkbox]")
+    # Each line has one to select it and, once its state is known, a switch; one selects all.
+    lines = len(automations(ui))
+    wait_for(lambda: boxes.count() == 1 + 2 * lines)
+    switches = page.locator("label[class*=Switch] input")
+    assert (switches.count(), switches.first.is_checked()) == (lines, True)
     shoot("automation")
 
 

@@ -17,6 +17,11 @@ _SENSOR = """query ($name: String!) {
     repositoryLocationName: "lake_assets", repositoryName: "__repository__", sensorName: $name
   }) { ... on Sensor { sensorState { status ticks(limit: 1) { status } } } }
 }"""
+_AUTOMATIONS = """{
+  repositoryOrError(repositorySelector: {
+    repositoryLocationName: "lake_assets", repositoryName: "__repository__"
+  }) { ... on Repository { sensors { name } schedules { name } } }
+}"""
 _ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
 
 
@@ -46,6 +51,12 @@ def sensor(ui: Ui, name: str) -> tuple[str, list[str]]:
     """Whether a sensor is on, and how its last tick went."""
     state = ui.ask(_SENSOR, name=name)["sensorOrError"]["sensorState"]
     return state["status"], [each["status"] for each in state["ticks"]]
+
+
+def automations(ui: Ui) -> list[str]:
+    """The names of all sensors and schedules."""
+    found = ui.ask(_AUTOMATIONS)["repositoryOrError"]
+    return [each["name"] for kind in ("sensors", "schedules") for each in found[kind]]
 
 
 def _new(found: Callable[[], list[str]], action: Callable[[], None]) -> str:
