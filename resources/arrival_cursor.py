@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from pydantic import TypeAdapter, ValidationError
@@ -49,6 +50,17 @@ class Cursor:
     receipts: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     version: int = 0
+
+    def only(self, is_key: Callable[[str], bool]) -> Cursor:
+        """The cursor without what a table whose partitions were declared anew does not have."""
+        return replace(
+            self,
+            seen={key: each for key, each in self.seen.items() if is_key(key)},
+            left=tuple(key for key in self.left if is_key(key)),
+            lookback=self.lookback if is_key(self.lookback) else "",
+            older=self.older if is_key(self.older) else "",
+            stale={key: why for key, why in self.stale.items() if is_key(key)},
+        )
 
     def to_text(self) -> str:
         """The cursor as JSON, what is at its default left out."""

@@ -126,17 +126,15 @@ def _keys(body: str) -> Iterator[str]:
     """The keys of a notification, as S3 sends it itself, through SNS, or through EventBridge.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html:
-    keys are URL-encoded there, and as they are in EventBridge.
+    keys are URL-encoded there, and as they are in EventBridge. A message of any other form names
+    none: it must not come back for ever.
     """
     try:
         said = json.loads(body)
-        if isinstance(said, dict) and isinstance(said.get("Message"), str):
-            said = json.loads(said["Message"])
-    except ValueError:
+        said = json.loads(said["Message"]) if "Message" in said else said
+        found = [unquote_plus(each["s3"]["object"]["key"]) for each in said.get("Records", ())]
+        if said.get("source") == "aws.s3":
+            found.append(said["detail"]["object"]["key"])
+    except (ValueError, LookupError, TypeError, AttributeError):
         return
-    if not isinstance(said, dict):
-        return
-    for record in said.get("Records") or []:
-        yield unquote_plus(record["s3"]["object"]["key"])
-    if said.get("source") == "aws.s3":
-        yield said["detail"]["object"]["key"]
+    yield from (each for each in found if isinstance(each, str))

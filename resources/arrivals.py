@@ -112,6 +112,7 @@ class Lookout:
         notified: Iterable[str] = (),
     ) -> Look:
         """List what is due, until the time is up; the next look begins with what was left."""
+        cursor = cursor.only(self.table.partitions.has)
         recent = self.watch.recent(self.table.partitions, now)
         is_recent = set(recent)
         plan = self._plan(cursor, recent, notified, now)
@@ -167,14 +168,12 @@ class Lookout:
     def _within(self, keys: Iterable[str], now: datetime) -> Iterator[str]:
         """The keys that a table has partitions for; others are somebody else's objects."""
         partitioning = self.table.partitions
-        for key in keys:
+        for key in filter(partitioning.has, keys):
             if partitioning.by == "none":
-                yield ALL
+                yield key
                 continue
-            start = partitioning.start_of(key)
             is_due = self.watch.is_early or self.watch.is_complete(partitioning, key, now)
-            is_there = partitioning.start <= start < min(now, self.watch.end or now)
-            if is_there and is_due:
+            if is_due and partitioning.start_of(key) < min(now, self.watch.end or now):
                 yield key
 
     def _older(self, cursor: Cursor, recent: list[str]) -> Iterator[str]:

@@ -61,6 +61,15 @@ class Partitioning:
                 f"expected a partition key like {example} (UTC), found {key!r}"
             ) from None
 
+    def has(self, key: str) -> bool:
+        """Whether it is the key of a partition of this table, from its start on."""
+        if self.by == "none":
+            return key == ALL
+        try:
+            return self.start_of(key) >= self.start
+        except DeclarationError:
+            return False
+
     def end_of(self, key: str) -> datetime:
         """When a partition ends, not included; raises as `start_of` does."""
         return self.start_of(key) + _LENGTHS[self.by]

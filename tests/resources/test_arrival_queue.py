@@ -49,9 +49,11 @@ def test_messages_name_partitions_and_are_deleted_when_told(
     }
     bridged = {"source": "aws.s3", "detail": {"object": {"key": "raw/plays/2024/05/01/08/d e"}}}
     test_event = {"Service": "Amazon S3", "Event": "s3:TestEvent"}
+    malformed = [{"Records": [{"eventSource": "aws:sqs"}]}, {"source": "aws.s3", "Records": 3}]
     for body in (direct, through_topic, bridged, test_event, [1], "text"):
         client.send_message(QueueUrl=url, MessageBody=json.dumps(body))
-    client.send_message(QueueUrl=url, MessageBody="no JSON")
+    for text in ("no JSON", *map(json.dumps, malformed)):
+        client.send_message(QueueUrl=url, MessageBody=text)
     queue = ArrivalQueue(url, aws_settings, "raw/")
 
     first, again = queue.receive(table), queue.receive(table)
@@ -59,7 +61,7 @@ def test_messages_name_partitions_and_are_deleted_when_told(
 
     assert sorted(first.partitions) == ["2024-05-01-05", "2024-05-01-07", "2024-05-01-08"]
     assert sorted(again.partitions) == sorted(first.partitions)
-    assert len(first.receipts) == 7
+    assert len(first.receipts) == 9
     assert queue.receive(table).receipts == ()
 
 

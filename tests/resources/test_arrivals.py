@@ -236,6 +236,26 @@ def test_a_cursor_is_read_as_it_was_written() -> None:
 # --- What is older than the window ---
 
 
+def test_after_partitions_were_declared_anew_nothing_of_the_old_ones_is_listed(
+    looking: Make,
+) -> None:
+    made = looking()
+    made.workshop.deliver("2024/05/02/20", "a.json", {"play_id": "late"})
+    made.workshop.deliver("2024/05/09/00", "a.json", {"play_id": "new"})
+    made.look(at(9, 1))
+    made.look(at(9, 1, 31), "2024-05-02-20", budget=3)
+    assert made.cursor.older
+    assert made.cursor.stale
+    assert made.cursor.left
+
+    daily = PLAYS.replace("by: hour", "by: day").replace(", end: 2024-05-02", "")
+    made.workshop.declare(daily)
+    changed = made.changed(at(10, 1))
+
+    assert changed == ["2024-05-09"]
+    assert not [key for key in (*made.cursor.seen, *made.cursor.left) if len(key) != 10]
+
+
 def test_an_object_that_is_days_late_makes_its_hour_stale(looking: Make) -> None:
     made = looking()
     made.look(at(4, 1))
@@ -252,7 +272,8 @@ def test_a_message_of_an_old_hour_has_it_listed_at_once(looking: Make) -> None:
     made.look(at(9, 1))
     made.workshop.deliver("2024/05/02/20", "a.json", {"play_id": "late"})
 
-    made.look(at(9, 1, 31), "2024-05-02-20", "2031-01-01-00", "2020-01-01-00")
+    others = ("2031-01-01-00", "2020-01-01-00", "2024-13-45-99", "2024-05-02")
+    made.look(at(9, 1, 31), "2024-05-02-20", *others)
 
     assert list(made.cursor.stale) == ["2024-05-02-20"]
     assert not [name for name in made.raw.listed if "/2031/" in name or "/2020/" in name]
