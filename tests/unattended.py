@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lake_assets.arrival_tick import Event, Tick
+from resources.arrival_queue import ArrivalQueue
 from resources.stale import ranges
 from spark.refining import RefineReport
 from spark.spec import PartitionInput, RefineSpec
@@ -38,6 +39,7 @@ class Unattended:
     workshop: Workshop
     run: Run | None = None
     cursor: str | None = None
+    queue: ArrivalQueue | None = None
     runs: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     snapshots: list[str] = field(default_factory=list)
@@ -48,7 +50,7 @@ class Unattended:
         made = self.workshop
         watch = made.model.automation.watch(made.model.partitions.end)
         refresh = made.model.automation.refresh_partitions
-        tick = Tick(made.lake, made.table, watch, refresh, made.instance)
+        tick = Tick(made.lake, made.table, watch, refresh, made.instance, self.queue)
         result = tick.report(self.cursor, now, logging.getLogger("tick"))
         self.cursor = result.cursor
         events = [
