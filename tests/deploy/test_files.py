@@ -68,6 +68,19 @@ def test_the_compose_file_sets_every_variable_that_the_instance_reads() -> None:
     assert wanted <= names
 
 
+@pytest.mark.parametrize("file", ["scripts/dagster.yaml", "deploy/dagster.yaml"])
+def test_backfills_leave_a_place_for_the_current_hour_and_a_table_is_published_by_one(
+    file: str,
+) -> None:
+    """That Dagster takes these words is shown where it starts with them: tests/ui, test_services."""
+    concurrency = yaml.safe_load((ROOT / file).read_text(encoding="utf-8"))["concurrency"]
+    (of_backfills,) = concurrency["runs"]["tag_concurrency_limits"]
+
+    assert of_backfills["key"] == "dagster/backfill"
+    assert 0 < of_backfills["limit"] < concurrency["runs"]["max_concurrent_runs"]
+    assert concurrency["pools"] == {"default_limit": 1, "granularity": "op"}
+
+
 def test_the_ui_is_not_open_to_the_network() -> None:
     (port,) = compose()["services"]["webserver"]["ports"]
     assert port.startswith("127.0.0.1:")

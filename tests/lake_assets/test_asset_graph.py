@@ -74,6 +74,16 @@ def test_a_range_of_up_to_a_month_is_one_run(workshop: Workshop) -> None:
     assert policies == {dg.BackfillPolicy.multi_run(max_partitions_per_run=31 * 24)}
 
 
+def test_publishing_has_a_pool_of_its_table(workshop: Workshop) -> None:
+    graph = workshop.definitions.resolve_asset_graph()
+
+    pools = {name: graph.get(dg.AssetKey(name.split("/"))).pools for name in ASSETS}
+
+    assert {name: pool for name, pool in pools.items() if pool} == {
+        "catalog/plays": {"publish_plays"}
+    }
+
+
 def test_the_audit_is_five_checks_that_block(workshop: Workshop) -> None:
     graph = workshop.definitions.resolve_asset_graph()
 
