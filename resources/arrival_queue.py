@@ -132,7 +132,8 @@ def _keys(body: str) -> Iterator[str]:
     try:
         said = json.loads(body)
         said = json.loads(said["Message"]) if "Message" in said else said
-        found = [unquote_plus(each["s3"]["object"]["key"]) for each in said.get("Records", ())]
+        records = said.get("Records", ())
+        found: list[object] = [unquote_plus(each["s3"]["object"]["key"]) for each in records]
         if said.get("source") == "aws.s3":
             found.append(said["detail"]["object"]["key"])
     except (ValueError, LookupError, TypeError, AttributeError):

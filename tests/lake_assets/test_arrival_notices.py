@@ -47,11 +47,10 @@ def send(queue: ArrivalQueue, key: str) -> None:
 
 def waiting(queue: ArrivalQueue) -> int:
     """How many messages there are."""
-    name = "ApproximateNumberOfMessages"
     found = aws_client(queue.aws, "sqs").get_queue_attributes(
-        QueueUrl=queue.url, AttributeNames=[name]
+        QueueUrl=queue.url, AttributeNames=["ApproximateNumberOfMessages"]
     )
-    return int(found["Attributes"][name])
+    return int(found["Attributes"]["ApproximateNumberOfMessages"])
 
 
 def reported(unattended: Unattended, seconds: int) -> list[str | None]:
