@@ -1,12 +1,14 @@
 """A soak: `dagster dev` with an arrival every few seconds, while its processes are killed at random.
 
 `make soak`, or `make soak ARGS="--minutes 5"`. At its end nothing may be lost, doubled or under way.
+What a soak that was not well leaves behind stays, to be looked at.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -156,6 +158,8 @@ def main() -> int:
     finally:
         left = stop(soak.process)
     say(f"processes that had to be killed: {len(left)}")
+    if is_well:
+        shutil.rmtree(living.root, ignore_errors=True)
     say("well" if is_well else "NOT well")
     return 0 if is_well else 1
 
