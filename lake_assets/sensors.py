@@ -1,13 +1,17 @@
-"""The sensors of a table: one reports raw objects that arrived, one asks for the runs that follow."""
+"""The sensors of a table: one reports raw objects that arrived, one asks for the runs that follow.
+
+A third one tells people when the table is not as fresh as declared.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from lake_assets.arrival_tick import Tick
 from lake_assets.automation import AutomationModel
+from lake_assets.not_fresh import Freshness, not_fresh_sensor
 from lake_assets.resources import LakeResource
 from resources.arrival_queue import ArrivalQueue
 from resources.arrivals import Watch
@@ -19,7 +23,7 @@ from resources.unattended_settings import unattended_settings
 def table_sensors(
     table: Table, references: list[Reference], automation: AutomationModel, end: datetime | None
 ) -> list[dg.SensorDefinition]:
-    """The two sensors of a table; they run from the start if the declaration says so.
+    """The sensors of a table; what they do to it they do from the start if the declaration says so.
 
     `references` are those that the table declares.
     """
@@ -29,6 +33,10 @@ def table_sensors(
         ["refined", table.name],
         ["catalog", table.name],
     ]
+    told = []
+    if automation.fail_after_hours is not None:
+        limit = timedelta(hours=automation.fail_after_hours)
+        told.append(not_fresh_sensor(Freshness(table.name, limit), unattended_settings()))
     return [
         arrivals_sensor(table, automation, automation.watch(end)),
         dg.AutomationConditionSensorDefinition(
@@ -39,6 +47,7 @@ def table_sensors(
             minimum_interval_seconds=automation.every_seconds,
             run_tags={"dagster/priority": "10"},
         ),
+        *told,
     ]
 
 
