@@ -62,7 +62,9 @@ class Tick:
             *self._stale(before, found.cursor),
         ]
         self._log(look, found.again, log)
-        return dg.SensorResult(asset_events=events, cursor=found.cursor.to_text())
+        return dg.SensorResult(
+            asset_events=events, cursor=found.cursor.to_text(), skip_reason=_summary(look)
+        )
 
     def _notices(self, cursor: Cursor, log: logging.Logger) -> Notices:
         """What the queue says; without it, listing finds the same some looks later.
@@ -160,13 +162,7 @@ class Tick:
         return None if self.table.partitions.by == "none" else key
 
     def _log(self, look: Look, again: Sequence[str], log: logging.Logger) -> None:
-        log.info(
-            "%d partitions listed: %d changed, %d complete, %d left for the next tick",
-            look.listed,
-            len(look.arrivals),
-            len(look.completed),
-            len(look.cursor.left),
-        )
+        log.info(_summary(look))
         for each in look.arrivals:
             if each.is_late:
                 log.info("late objects in %s", each.raw.key)
@@ -179,3 +175,12 @@ class Tick:
             log.warning("objects were written %d s later than this machine's clock says", seconds)
         for line in commands(self.table, look.cursor.stale):
             log.warning("stale and older than the window; to refine: %s", line)
+
+
+def _summary(look: Look) -> str:
+    """What the UI shows of a tick at once; a tick asks for no runs itself, and so is a skipped one."""
+    empty = f" ({len(look.empty):,} without any object)" * bool(look.empty)
+    return (
+        f"{look.listed:,} partitions listed: {len(look.arrivals):,} changed, "
+        f"{len(look.completed):,} now complete{empty}, {len(look.cursor.left):,} left for the next tick"
+    )
