@@ -43,7 +43,8 @@ def figures() -> Iterator[tuple[str, float]]:
     yield "delay_arrivals", len(parts["whole"])
     for name, seconds in parts.items():
         yield f"delay_{name}_seconds", median(seconds)
-    yield "delay_whole_p90_seconds", quantiles(parts["whole"], n=10, method="inclusive")[-1]
+    if len(parts["whole"]) > 1:
+        yield "delay_whole_p90_seconds", quantiles(parts["whole"], n=10, method="inclusive")[-1]
 
 
 def _measured(living: Living) -> dict[str, list[float]]:
