@@ -56,7 +56,9 @@ class AutomationModel(dg.Model, dg.Resolvable):
         default=None, ge=1, description="Without a publication for this long, the UI warns."
     )
     fail_after_hours: int | None = Field(
-        default=None, ge=1, description="Without one for this long, the table is not fresh."
+        default=None,
+        ge=1,
+        description="Without one for this long, the table is not fresh, and people are told.",
     )
 
     def watch(self, end: datetime | None) -> Watch:
