@@ -36,7 +36,8 @@ def notebook(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Of this machine only.")] = 8888,
     browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,  # noqa: FBT002
     on: Annotated[
-        Literal["here", "emr"], typer.Option(help="Where Spark runs: here, or on EMR over Livy.")
+        Literal["here", "emr", "emr-connect"],
+        typer.Option(help="Where Spark runs: here, or on EMR over Livy or over Spark Connect."),
     ] = "here",
 ) -> None:
     """Open JupyterLab; in a notebook: from lake_assets.notebook import open_lake."""
@@ -69,6 +70,10 @@ def notebook(
         from lake_assets.notebook_on_emr import run_on_emr  # noqa: PLC0415 boto3 is slow to import
 
         raise typer.Exit(run_on_emr(settings, home.parent, jupyter))
+    if on == "emr-connect":
+        from lake_assets.notebook_over_connect import run_over_connect  # noqa: PLC0415 likewise
+
+        raise typer.Exit(run_over_connect(settings, jupyter))
     # In place of this process, so that Ctrl-C reaches it.
     os.execv(sys.executable, jupyter)  # noqa: S606
 

@@ -71,9 +71,7 @@ class NotebookLake(Explorer):
         before `collect`, `toPandas` or `toArrow` fetches them.
         """
         if self.settings.spark_remote:
-            from resources.spark_connect import connected  # noqa: PLC0415 imports Spark
-
-            return connected(self.settings.spark_remote)
+            return self._remote_spark(self.settings.spark_remote)
         from resources import explore_session  # noqa: PLC0415 imports Spark
 
         if self._spark is None or not explore_session.is_alive(self._spark):
@@ -81,6 +79,17 @@ class NotebookLake(Explorer):
             self._spark = explore_session.open_session(self.settings)
             guard_collects()
         return self._spark
+
+    def _remote_spark(self, address: str) -> SparkSession:
+        from resources.spark_connect import connected  # noqa: PLC0415 imports Spark
+
+        if not address.startswith("emr://"):
+            return connected(address)
+        from resources.compute.emr_sessions import EmrSessions, SessionAddress  # noqa: PLC0415 boto3
+        from resources.emr_connect import emr_channel  # noqa: PLC0415 optional
+
+        sessions = EmrSessions(self.settings.aws, self.settings.root)
+        return connected(address, lambda: emr_channel(sessions, SessionAddress.of(address)))
 
     def sql(self, query: str, engine: str = "duckdb") -> Relation:
         """A query on published tables: as a relation, or on Athena, which costs money, at once.
@@ -198,7 +207,8 @@ class NotebookLake(Explorer):
 def open_lake(spark: str = "") -> NotebookLake:
     """The lake that the settings name; in a notebook, `%%sql` cells query it from then on.
 
-    `spark` is the address of a Spark Connect server, in place of LAKE_SPARK_REMOTE.
+    `spark` is the address of a Spark Connect server, in place of LAKE_SPARK_REMOTE: sc://host:port,
+    or the session on EMR that `lake notebook --on emr-connect` names.
     """
     settings = load_settings()
     lake = NotebookLake(replace(settings, spark_remote=spark or settings.spark_remote))

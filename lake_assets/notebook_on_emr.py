@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from lake_assets.cli_print import say
+from lake_assets.sparkmagic import session_mb, sparkmagic_environment
 from resources.compute.emr_notebook import NotebookCluster, NotebookClusters
 from resources.compute.livy import livy_sessions
 from resources.compute.yarn_state import why_waiting, yarn_state
 from resources.errors import EngineError
 from resources.settings import Settings
-
-#: What a session's driver takes, and YARN with it: Spark adds a tenth, at least 384 MB.
-_DRIVER_MB, _OVERHEAD_MB = 1024, 384
-#: Sparkmagic's default of 60 seconds is less than a new cluster takes for its first session.
-_PATIENCE_SECONDS = 300
 
 
 def run_on_emr(settings: Settings, home: Path, command: Sequence[str]) -> int:
@@ -30,19 +25,32 @@ def run_on_emr(settings: Settings, home: Path, command: Sequence[str]) -> int:
     """
     clusters = NotebookClusters(settings)
     minutes = settings.emr_notebook.idle_minutes
+    cluster = cluster_up(clusters, minutes)
+    say(f"Livy: {cluster.livy}  YARN: {cluster.yarn}")
+    environment = sparkmagic_environment(home / "sparkmagic", cluster.livy)
+    return run_until_left(command, environment, lambda: leave(clusters, cluster, minutes))
+
+
+def cluster_up(clusters: NotebookClusters, minutes: int) -> NotebookCluster:
+    """The cluster there is or a new one, once it is up."""
     found = clusters.find()
     say(f"Cluster {found} is there." if found else "Starting a cluster: five to ten minutes.")
     cluster = clusters.ready(found or clusters.start(), lambda state: say(f"  {state}"))
-    say(f"Livy: {cluster.livy}  YARN: {cluster.yarn}  {cluster.url}")
+    say(cluster.url)
     say(f"It ends when you leave, or after {minutes} minutes without a session.")
-    folder = write_sparkmagic(home / "sparkmagic", cluster.livy)
-    environment = {**os.environ, "SPARKMAGIC_CONF_DIR": str(folder)}
+    return cluster
+
+
+def run_until_left(
+    command: Sequence[str], environment: Mapping[str, str], leave: Callable[[], None]
+) -> int:
+    """Run JupyterLab with more variables, then `leave`, also when it was left by Ctrl-C."""
     # Ctrl-C is for JupyterLab, which shares the terminal; what follows it must still happen.
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        with subprocess.Popen(command, env=environment) as process:
+        with subprocess.Popen(command, env={**os.environ, **environment}) as process:
             code = process.wait()
-        leave(clusters, cluster, minutes)
+        leave()
     finally:
         signal.signal(signal.SIGINT, before)
     return code
@@ -77,25 +85,3 @@ def session_state(settings: Settings) -> str:
     ]
     state = yarn_state(cluster.yarn)
     return "\n".join([*(lines or ["Livy has no session."]), why_waiting(state, session_mb())])
-
-
-def session_mb() -> int:
-    """What YARN is asked for to start a session as `write_sparkmagic` configures it."""
-    return _DRIVER_MB + _OVERHEAD_MB
-
-
-def write_sparkmagic(folder: Path, livy: str) -> Path:
-    """Sparkmagic's configuration for the Livy server, in a folder for SPARKMAGIC_CONF_DIR."""
-    login = {"username": "", "password": "", "url": livy, "auth": "None"}
-    folder.mkdir(parents=True, exist_ok=True)
-    said = {
-        "kernel_python_credentials": login,
-        "kernel_scala_credentials": login,
-        "kernel_r_credentials": login,
-        "livy_session_startup_timeout_seconds": _PATIENCE_SECONDS,
-        "session_configs": {"driverMemory": f"{_DRIVER_MB}M"},
-        "fatal_error_suggestion": "{}\nRun `lake notebook-state` in a terminal: it says what YARN "
-        "has, who holds it and what to change.",
-    }
-    (folder / "config.json").write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
-    return folder

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 
 from py4j.protocol import Py4JError
 from pyspark import SparkContext
@@ -17,8 +19,10 @@ _UNITS = {"m": 1, "g": 1024}
 def open_session(settings: Settings) -> SparkSession:
     """A session in this process, the one that there is or a new one.
 
-    Results come as Arrow, and at most a quarter of Spark's memory of them.
+    Results come as Arrow, and at most a quarter of Spark's memory of them. Python functions run in
+    this Python: by itself Spark takes the first `python3` there is, which may lack pandas and Arrow.
     """
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     amount, unit = re.fullmatch(r"(\d+)([mg])", settings.spark_memory).groups()  # type: ignore[union-attr]
     most = max(int(amount) * _UNITS[unit] // 4, 1)
     options = {

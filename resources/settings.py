@@ -30,7 +30,7 @@ from resources.storage import is_on_s3, open_storage
 
 _PROJECT = Path(__file__).resolve().parents[1]
 _MEMORY = re.compile(r"[1-9][0-9]*[mg]")
-_REMOTE = re.compile(r"sc://[^\s/:]+(:\d{1,5})?(/.*)?")
+_REMOTE = re.compile(r"sc://[^\s/:]+(:\d{1,5})?(/.*)?|emr://j-\w+/[\w-]+")
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d{1,2}")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/.+")
 #: A key's ARN, its id, or an alias.

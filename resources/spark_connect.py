@@ -6,17 +6,20 @@ process that asked goes on.
 
 from __future__ import annotations
 
+import os
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
+from pyspark import SparkContext
 from pyspark.errors import PySparkException, PySparkImportError, PySparkRuntimeError
 from pyspark.sql import SparkSession
 
 from resources.errors import EngineUnavailable, SettingsError
 
 if TYPE_CHECKING:
-    from pyspark.sql.connect.client import SparkConnectClient
+    from pyspark.sql.connect.client import DefaultChannelBuilder, SparkConnectClient
 
 #: A server that does not answer is asked again so often, for some ten seconds in all. Spark's own
 #: policy goes on for ten minutes, in which a notebook says nothing.
@@ -30,15 +33,19 @@ _LOST = re.compile(
 _LONGEST_WORDS = 300
 
 
-def connected(address: str) -> SparkSession:
+def connected(
+    address: str, channel: Callable[[], DefaultChannelBuilder] | None = None
+) -> SparkSession:
     """The session on the server at `sc://host:port`; a new one where the last one is gone.
 
+    With `channel` its channel is used, and the address is how the server is called.
     Raises `EngineUnavailable` where the server does not answer, `SettingsError` for what is no
     address, where the client is not installed, or where this process has a Spark of its own.
     """
-    _require_address(address)
+    if channel is None:
+        _require_address(address)
     for is_last in (False, True):
-        session = _opened(address)
+        session = _opened(address, channel)
         try:
             session.conf.get("spark.sql.session.timeZone")
         except PySparkException as error:
@@ -70,11 +77,14 @@ def _is_lost(error: BaseException) -> bool:
     return isinstance(error, PySparkException) and _LOST.search(str(error)) is not None
 
 
-def _opened(address: str) -> SparkSession:
+def _opened(address: str, channel: Callable[[], DefaultChannelBuilder] | None) -> SparkSession:
     try:
         from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415 optional
 
-        session = SparkSession.builder.config("spark.remote", address).getOrCreate()
+        if channel is None:
+            session = SparkSession.builder.config("spark.remote", address).getOrCreate()
+        else:
+            session = _over_channel(channel)
     except (PySparkImportError, ImportError) as error:
         raise SettingsError(
             f"Expected the client of Spark Connect, found: {error}. `make notebook` installs it, or "
@@ -90,6 +100,20 @@ def _opened(address: str) -> SparkSession:
     client: SparkConnectClient = session.client  # type: ignore[operator]
     client.set_retry_policies([policy])
     return session
+
+
+def _over_channel(channel: Callable[[], DefaultChannelBuilder]) -> SparkSession:
+    """As `SparkSession.builder` does for an address; it takes no channel."""
+    from pyspark.sql.connect.session import SparkSession as Remote  # noqa: PLC0415 optional
+
+    if SparkContext._active_spark_context is not None:  # noqa: SLF001 as PySpark's own builder
+        raise PySparkRuntimeError(errorClass="SESSION_ALREADY_EXIST", messageParameters={})
+    # What functions and columns go by.
+    os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
+    active = Remote.getActiveSession()
+    if active is not None:
+        return cast("SparkSession", active)
+    return cast("SparkSession", Remote.builder.channelBuilder(channel()).getOrCreate())
 
 
 def _require_address(address: str) -> None:

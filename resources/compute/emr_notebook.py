@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _APPLICATIONS = ("Spark", "Livy", "JupyterEnterpriseGateway")
+#: Releases whose clusters take Spark Connect sessions.
+_WITH_SESSIONS = "emr-spark-8."
 _READY = frozenset({"RUNNING", "WAITING"})
 _LIVY_PORT, _YARN_PORT = 8998, 8088
 #: A cluster is up within ten minutes, or something is wrong.
@@ -55,10 +57,11 @@ class NotebookCluster:
 class NotebookClusters:
     """Finds, starts and ends a lake's cluster for notebooks. Making one opens nothing.
 
-    Raises `SettingsError` where EMR is not configured.
+    `has_sessions` is one for Spark Connect in place of Livy. Raises `SettingsError` where EMR is not
+    configured, or where its release has no such sessions.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, has_sessions: bool = False) -> None:
         if not settings.emr.is_configured:
             raise SettingsError(
                 "LAKE_EMR_SERVICE_ROLE and LAKE_EMR_INSTANCE_PROFILE: expected the roles of a "
@@ -66,7 +69,8 @@ class NotebookClusters:
             )
         self._root = settings.root
         self._settings = settings.emr_notebook
-        self._asked = notebook_cluster(settings.emr, settings.emr_notebook, settings.root)
+        asked = session_cluster if has_sessions else livy_cluster
+        self._asked = asked(settings.emr, settings.emr_notebook, settings.root)
         self._clusters = LakeClusters(settings.aws, settings.root)
 
     def find(self) -> str | None:
@@ -124,21 +128,11 @@ class NotebookClusters:
         self._clusters.terminate(cluster_id)
 
 
-def notebook_cluster(
+def livy_cluster(
     emr: EmrSettings, settings: EmrNotebookSettings, root: str
 ) -> RunJobFlowInputTypeDef:
-    """What is asked of EMR: another name, and so another cluster, for other settings."""
-    extra = [each for each in emr.applications if each not in _APPLICATIONS]
-    wanted = replace(
-        emr,
-        applications=(*_APPLICATIONS, *extra),
-        core_instances=settings.core_instances,
-        keep_minutes=settings.idle_minutes,
-    )
-    said = [asdict(wanted), cluster_override(wanted.cluster_file)]
-    digest = hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
-    name = f"{lake_name(root)}notebooks {digest[:12]}"
-    request = cluster(wanted, root, name, tag_values({LAKE_TAG: root}))
+    """What is asked of EMR: one with Livy."""
+    request = _cluster(emr, settings, root, _APPLICATIONS)
     livy: ConfigurationUnionTypeDef = {
         "Classification": "livy-conf",
         "Properties": {
@@ -148,3 +142,33 @@ def notebook_cluster(
     }
     request["Configurations"] = [*request.get("Configurations", []), livy]
     return request
+
+
+def session_cluster(
+    emr: EmrSettings, settings: EmrNotebookSettings, root: str
+) -> RunJobFlowInputTypeDef:
+    """What is asked of EMR: one that takes Spark Connect sessions, which EMR itself ends."""
+    if not emr.release.startswith(_WITH_SESSIONS):
+        raise SettingsError(
+            f"LAKE_EMR_RELEASE: expected {_WITH_SESSIONS}0 or later, whose clusters take Spark "
+            f"Connect sessions, found {emr.release!r}. Set it, or use `lake notebook --on emr`, "
+            "which goes over Livy."
+        )
+    return {**_cluster(emr, settings, root, ("Spark",)), "SessionEnabled": True}
+
+
+def _cluster(
+    emr: EmrSettings, settings: EmrNotebookSettings, root: str, applications: tuple[str, ...]
+) -> RunJobFlowInputTypeDef:
+    """Another name, and so another cluster, for other settings."""
+    extra = [each for each in emr.applications if each not in applications]
+    wanted = replace(
+        emr,
+        applications=(*applications, *extra),
+        core_instances=settings.core_instances,
+        keep_minutes=settings.idle_minutes,
+    )
+    said = [asdict(wanted), cluster_override(wanted.cluster_file)]
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
+    name = f"{lake_name(root)}notebooks {digest[:12]}"
+    return cluster(wanted, root, name, tag_values({LAKE_TAG: root}))

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 from typer.testing import CliRunner
@@ -18,60 +16,20 @@ from lake_assets.cli import app
 from lake_assets.notebook_on_emr import leave, run_on_emr, session_state
 from lake_assets.notebook_versions import keep, keep_version
 from resources.aws import AwsSettings
-from resources.compute.emr_notebook import NotebookClusters, notebook_cluster
+from resources.compute.emr_notebook import NotebookClusters, livy_cluster
 from resources.compute.emr_notebook_settings import EmrNotebookSettings, emr_notebook_settings
 from resources.compute.emr_settings import EmrSettings
 from resources.errors import EngineError, SettingsError
-from resources.settings import Settings, load_settings
+from resources.settings import load_settings
 from resources.storage import open_storage
-from tests.servers.emr import Cluster, EmrServer, serving
-from tests.servers.json_http import json_server
-from tests.servers.livy import Livy
+from tests.lake_assets.notebook_site import Site, site
 from tests.servers.ports import free_port
-from tests.servers.yarn_rest import YarnRest, application
+from tests.servers.yarn_rest import application
 
-ROLES = {"LAKE_EMR_SERVICE_ROLE": "service", "LAKE_EMR_INSTANCE_PROFILE": "instances"}
+__all__ = ["site"]
+
 EMR = EmrSettings(service_role="service", instance_profile="instances")
 PAGE = Path(__file__).parents[2] / "docs" / "notebooks-on-clusters.md"
-
-
-@dataclass
-class Site:
-    """EMR, with the Livy and the YARN of whichever cluster there is."""
-
-    emr: EmrServer
-    livy: Livy
-    yarn: YarnRest
-    settings: Settings
-
-    @property
-    def clusters(self) -> list[Cluster]:
-        return list(self.emr.clusters.values())
-
-
-def no_steps(*_: object) -> NoReturn:
-    raise AssertionError("a notebook's cluster has no steps")
-
-
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("COLUMNS", "300")
-    emr = EmrServer(no_steps, tmp_path / "emr", lambda *_: None)
-    livy, yarn = Livy(), YarnRest()
-    with serving(emr) as url, json_server(livy.answer) as one, json_server(yarn.answer) as two:
-        environment = {
-            **ROLES,
-            "LAKE_ROOT": "s3://bucket/lake",
-            "LAKE_AWS_REGION": "eu-west-1",
-            "LAKE_EMR_ENDPOINT": url,
-            "LAKE_EMR_NOTEBOOK_LIVY": one,
-            "LAKE_EMR_NOTEBOOK_YARN": two,
-        }
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        yield Site(emr, livy, yarn, load_settings(environment))
 
 
 def program(text: str) -> list[str]:
@@ -81,7 +39,7 @@ def program(text: str) -> list[str]:
 
 def test_it_is_one_node_with_livy_that_ends_by_itself() -> None:
     own = {"Classification": "livy-conf", "Properties": {}}
-    found = notebook_cluster(EMR, EmrNotebookSettings(idle_minutes=20), "s3://b/lake")
+    found = livy_cluster(EMR, EmrNotebookSettings(idle_minutes=20), "s3://b/lake")
     assert [each["Name"] for each in found["Applications"]] == [
         "Spark",
         "Livy",
@@ -98,7 +56,7 @@ def test_it_is_one_node_with_livy_that_ends_by_itself() -> None:
         "livy.server.session.timeout-check": "true",
     }
     assert found["Configurations"] == [own]
-    larger = notebook_cluster(EMR, EmrNotebookSettings(core_instances=2), "s3://b/lake")
+    larger = livy_cluster(EMR, EmrNotebookSettings(core_instances=2), "s3://b/lake")
     assert larger["Name"] != found["Name"]
 
 
