@@ -96,6 +96,7 @@ spark-versions: ## Hold Spark 3.5, 4.0 and 4.1 to the same rows and Parquet type
 .PHONY: bench
 bench: ## Measure, one line "name value" a figure
 	@bash scripts/setup.sh load
+	@bash scripts/setup.sh notebook
 	@$(RUN) -m benchmarks $(ARGS)
 
 .PHONY: soak

@@ -70,7 +70,7 @@ COPY (
 
 def figures() -> Iterator[tuple[str, float]]:
     """Both comparisons."""
-    folder = _published()
+    folder = published()
     yield from _sql(folder)
     taken = {what: _in_a_process(what, folder) for what in ("profile", "profile_all", "describe")}
     for what, (seconds, peak) in taken.items():
@@ -110,7 +110,7 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _published() -> Path:
+def published() -> Path:
     """The table, made once."""
     folder = datasets.home() / "explore"
     if (folder / "done").exists():

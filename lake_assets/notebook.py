@@ -22,7 +22,7 @@ from resources.browse import query_athena
 from resources.catalog.opening import open_athena, open_catalog, open_glue
 from resources.collecting import guard_collects
 from resources.errors import CatalogError
-from resources.explore import MOST_DOCUMENTS, MOST_ROWS, Explorer, Relation
+from resources.explore import MOST_DOCUMENTS, MOST_ROWS, Explorer, Relation, polars_frame
 from resources.explore_errors import explained
 from resources.lake_storage import lake_storage
 from resources.scratch import saved_results
@@ -32,6 +32,7 @@ from spark.errors import LakeError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
     from pyspark.sql import DataFrame, SparkSession
 
 _SAVED = pa.schema(
@@ -116,6 +117,15 @@ class NotebookLake(Explorer):
         if len(frame) > most:
             warnings.warn(f"These are the first {most:,} rows; there are more.", stacklevel=2)
         return frame.head(most)
+
+    def polars(self, query: str | Relation | DataFrame, most: int = MOST_ROWS) -> pl.DataFrame:
+        """The same for Polars."""
+        if isinstance(query, str | Relation):
+            return super().polars(query, most)
+        rows = query.limit(most + 1).toArrow()
+        if len(rows) > most:
+            warnings.warn(f"These are the first {most:,} rows; there are more.", stacklevel=2)
+        return polars_frame(rows.slice(0, most))
 
     def spark_table(self, name: str, partitions: Sequence[str] = ()) -> DataFrame:
         """A published table, or some partitions, as a frame and as a temporary view of its name."""

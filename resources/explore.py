@@ -21,7 +21,7 @@ from resources.browse import published_table, published_tables
 from resources.catalog.base import Catalog, Pointer, TableEntry
 from resources.catalog.query import add_view, connect, quoted
 from resources.collecting import collected
-from resources.errors import CatalogError, StorageError
+from resources.errors import CatalogError, SettingsError, StorageError
 from resources.raw import list_raw
 from resources.references import ReferenceVersion, current_version
 from resources.storage import Storage
@@ -33,6 +33,7 @@ from spark.scanner import scan_documents
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
 
 #: Rows that become a data frame unless told otherwise, and raw documents that are looked at.
 MOST_ROWS, MOST_DOCUMENTS = 100_000, 10_000
@@ -158,12 +159,19 @@ class Explorer:
 
         Raises `ResultTooLarge` for rows that do not fit into half of the memory that is free.
         """
+        return self.connection.from_arrow(self._first_rows(query, most)).df()
+
+    def polars(self, query: str | Relation, most: int = MOST_ROWS) -> pl.DataFrame:
+        """The same for Polars."""
+        return polars_frame(self._first_rows(query, most))
+
+    def _first_rows(self, query: str | Relation, most: int) -> pa.Table:
         relation = self.sql(query) if isinstance(query, str) else query
         with duckdb_errors(self._names):
             table = collected(relation.limit(most + 1).to_arrow_reader())
         if len(table) > most:
             _warn(f"the first {most:,} rows; there are more: aggregate, or ask with most=…")
-        return self.connection.from_arrow(table.slice(0, most)).df()
+        return table.slice(0, most)
 
     def _documents(
         self, table: Table, keys: Sequence[str]
@@ -185,6 +193,18 @@ class Explorer:
         return [entry.name for entry in self._catalog.tables()]
 
 
+def polars_frame(table: pa.Table) -> pl.DataFrame:
+    """Arrow's rows as a frame of Polars; raises `SettingsError` where Polars is not installed."""
+    try:
+        import polars as pl  # noqa: PLC0415 of the extra `notebook`
+    except ImportError as error:
+        raise SettingsError(
+            f"Expected Polars, found: {error}. `make notebook` installs it, or `pip install "
+            "'lake-assets[notebook]'`."
+        ) from error
+    return pl.DataFrame(pl.from_arrow(table))
+
+
 @contextmanager
 def duckdb_errors(names: Callable[[], list[str]]) -> Iterator[None]:
     """Turn DuckDB's errors into `CatalogError`, with its message and the tables there are."""
@@ -204,4 +224,4 @@ def _pointer(version: ReferenceVersion) -> Pointer:
 
 
 def _warn(shown: str) -> None:
-    warnings.warn(f"This is {shown}.", stacklevel=3)
+    warnings.warn(f"This is {shown}.", stacklevel=4)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
 from resources.settings import Settings, load_settings
 from tests.servers.emr import Cluster, EmrServer, serving
+from tests.servers.emr_sessions import no_steps
 from tests.servers.json_http import json_server
 from tests.servers.livy import Livy
 from tests.servers.yarn_rest import YarnRest
@@ -30,10 +30,6 @@ class Site:
     @property
     def clusters(self) -> list[Cluster]:
         return list(self.emr.clusters.values())
-
-
-def no_steps(*_: object) -> NoReturn:
-    raise AssertionError("a notebook's cluster has no steps")
 
 
 @pytest.fixture

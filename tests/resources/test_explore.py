@@ -86,6 +86,15 @@ def test_a_data_frame_is_cut_with_a_warning(lake: Explorer) -> None:
         assert len(lake.pandas(lake.table("plays"), most=1)) == 1
 
 
+@pytest.mark.notebook
+def test_a_frame_of_polars_is_cut_likewise(lake: Explorer) -> None:
+    pytest.importorskip("polars", reason="polars is of the extra `notebook`")
+    found = lake.polars("SELECT play_id, seconds FROM plays ORDER BY 1")
+    assert found.rows() == [("alpha", 10), ("beta", None)]
+    with pytest.warns(UserWarning, match="first 1 rows"):
+        assert lake.polars(lake.table("plays"), most=1).height == 1
+
+
 def test_partition_columns_cost_no_join(lake: Explorer) -> None:
     [(_, plan)] = lake.connection.sql(
         "EXPLAIN SELECT dt, count(*) FROM plays GROUP BY 1"

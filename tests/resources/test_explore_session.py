@@ -21,6 +21,8 @@ first = lake.spark
 assert lake.spark is first
 frame = first.range(3)
 assert frame.count() == 3
+[python] = first.sparkContext.parallelize([0], 1).map(lambda _: sys.executable).collect()
+assert python == sys.executable, python
 SparkContext._gateway.proc.kill()
 SparkContext._gateway.proc.wait()
 try:
