@@ -1,13 +1,15 @@
-"""What exploring costs: `lake.sql` against DuckDB by hand, and profiles against pandas' `describe`.
+"""What exploring costs: `lake.sql` against DuckDB by hand, and profiles against those of others.
 
 A week of hours is published, 24 million rows, made by DuckDB; Spark is not needed. Queries take
-turns on warm files. Profiles run in a process each, whose peak of memory is read from the system.
+turns on warm files. Profiles run in a process each, whose peak of memory is read from the system:
+ours, pandas' `describe`, and ydata-profiling where LAKE_BENCH_YDATA names a Python that has it.
 
     python -m benchmarks.explore profile|profile_all|describe FOLDER
 """
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
 import statistics
@@ -73,6 +75,9 @@ def figures() -> Iterator[tuple[str, float]]:
     folder = published()
     yield from _sql(folder)
     taken = {what: _in_a_process(what, folder) for what in ("profile", "profile_all", "describe")}
+    if python := os.environ.get("LAKE_BENCH_YDATA"):
+        script = str(Path(__file__).with_name("ydata_profile.py"))
+        taken["ydata"] = _measured([python, "-W", "ignore", script, str(folder / "refined")])
     for what, (seconds, peak) in taken.items():
         yield f"{what}_24m_seconds", seconds
         yield f"{what}_24m_peak_mib", peak
@@ -138,13 +143,12 @@ def _hour(folder: Path, hour: int) -> Pointer:
 
 def _in_a_process(what: str, folder: Path) -> tuple[float, float]:
     """Seconds, and the peak of memory in MiB, of work in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.explore", what, str(folder)],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    seconds, peak = done.stdout.split()
+    return _measured([sys.executable, "-m", "benchmarks.explore", what, str(folder)])
+
+
+def _measured(command: list[str]) -> tuple[float, float]:
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    seconds, peak = done.stdout.splitlines()[-1].split()
     return float(seconds), float(peak)
 
 

@@ -5,6 +5,7 @@ With OUTPUTS set, what they show is kept in the notebooks of the project.
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -63,6 +64,29 @@ def test_events_and_tracks_shows_what_the_way_by_hand_lost(events_and_tracks: An
     assert found["readings without a track"][1] > 0
     assert found["kept apart with a reason"][1] > 0
     assert read_by_hand > 0
+
+
+def test_events_and_tracks_shows_what_readers_see_meanwhile(events_and_tracks: Any) -> None:
+    """By hand an error, then some of the rows; of the declared table all of them, always."""
+    shown = _shown(events_and_tracks, '{"by hand": by_hand')
+    [count] = {line.split()[-1] for line in shown.splitlines()[1:]}
+    assert int(count.strip("[]")) > HOURS * EVENTS * 0.9
+    by_hand = ast.literal_eval(_shown(events_and_tracks, "def once_told"))
+    assert list(by_hand) == [
+        "before", "it has begun", "some of it is written", "afterwards"
+    ]  # fmt: skip
+    assert by_hand["it has begun"].startswith("IO Error: No files found")
+    before, half, after = (
+        int(by_hand[each]) for each in ("before", "some of it is written", "afterwards")
+    )
+    assert before == after
+    assert 0 < half < before
+
+
+def test_events_and_tracks_shows_one_of_each_that_was_lost(events_and_tracks: Any) -> None:
+    shown = _shown(events_and_tracks, "a line of three documents")
+    found = [tuple(map(int, line.split()[-2:])) for line in shown.splitlines()[1:]]
+    assert found == [(1, 3), (0, 1), (2, 1)]
 
 
 def test_events_and_tracks_ends_in_a_chart(events_and_tracks: Any) -> None:
