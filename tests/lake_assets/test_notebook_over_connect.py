@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from lake_assets.cli import app
 from lake_assets.notebook_over_connect import run_over_connect
 from resources.compute.emr_notebook import NotebookClusters
 from resources.compute.emr_sessions import EmrSessions, SessionAddress
@@ -69,6 +72,23 @@ def test_a_session_is_started_named_to_the_kernels_and_ended(
     assert session.asked["ExecutionRoleArn"] == ENVIRONMENT["LAKE_EMR_STEP_ROLE"]
     assert cluster.asked["AutoTerminationPolicy"] == {"IdleTimeout": 1800}
     assert [each["Name"] for each in cluster.asked["Applications"]] == ["Spark"]
+
+
+def test_the_command_gives_jupyterlabs_exit_code(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[object] = []
+
+    def run(settings: Settings, command: list[str]) -> int:
+        given.extend([settings, *command[1:3]])
+        return 7
+
+    monkeypatch.setattr("lake_assets.notebook_over_connect.run_over_connect", run)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+    done = CliRunner().invoke(app, ["notebook", str(tmp_path), "--on", "emr-connect"])
+    assert done.exit_code == 7, done.output
+    assert given == [settings, "-m", "jupyterlab"]
 
 
 def test_a_cluster_that_colleagues_use_stays(
