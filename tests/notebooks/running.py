@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 #: Chatter of a JVM that starts, and what tells one machine from another.
-_CHATTER = re.compile(r"WARN|log4j|log level|incubator modules")
+_CHATTER = re.compile(r"WARN|log4j|log level|logging level|incubator modules")
 
 
 def run(name: str) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -69,8 +70,10 @@ def test_events_and_tracks_shows_what_the_way_by_hand_lost(events_and_tracks: An
 def test_events_and_tracks_shows_what_readers_see_meanwhile(events_and_tracks: Any) -> None:
     """By hand an error, then some of the rows; of the declared table all of them, always."""
     shown = _shown(events_and_tracks, '{"by hand": by_hand')
-    [count] = {line.split()[-1] for line in shown.splitlines()[1:]}
-    assert int(count.strip("[]")) > HOURS * EVENTS * 0.9
+    counts = re.findall(r"\[(\d+)\]", shown)
+    assert len(counts) == 4, shown
+    assert len(set(counts)) == 1, shown
+    assert int(counts[0]) > HOURS * EVENTS * 0.9
     by_hand = ast.literal_eval(_shown(events_and_tracks, "def once_told"))
     assert list(by_hand) == [
         "before", "it has begun", "some of it is written", "afterwards"
