@@ -54,7 +54,7 @@ def apartment_complexes(lake: Path) -> Any:
 
 
 def test_events_and_tracks_shows_what_the_way_by_hand_lost(events_and_tracks: Any) -> None:
-    text = _shown(events_and_tracks, '"by hand", "declared"')
+    text = _shown(events_and_tracks, '"figure", "by hand"')
     lines = [line.split() for line in text.splitlines()[1:]]
     found = {" ".join(line[1:-2]): (int(line[-2]), int(line[-1])) for line in lines}
     read_by_hand, read = found["documents read"]
