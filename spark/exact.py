@@ -23,7 +23,7 @@ from pyspark.sql.types import (
 
 from spark.compression import decompress
 from spark.frames import DOCUMENT, OBJECT, POSITION, REASON, UNKNOWN_KEYS, small_frame
-from spark.json_types import overflows, parsed_fields, typed_columns
+from spark.json_types import beyond_range, overflows, parsed_fields, typed_columns
 from spark.plain import JSON_OPTIONS
 from spark.repair import Found
 from spark.scanner import scan_documents
@@ -112,6 +112,15 @@ def _contract_reason(contract: Contract) -> Column:
             ),
         )
         for name in contract.names
+    ]
+    wrong += [
+        F.when(
+            each,
+            F.lit(
+                f"{name}: expected {contract.column(name).type}, found a number beyond its range"
+            ),
+        )
+        for name, each in beyond_range(contract, row, F.col(DOCUMENT)).items()
     ]
     missing = [
         F.when(loose[name].isNull(), F.lit(f"{name}: required, but missing or null"))

@@ -1,11 +1,13 @@
 """What Spark's JSON parser is asked for, and how its values become the contract's.
 
 It reads a key that is missing as null, required or not, and takes 128 to 255 for a tinyint, which
-come out negative. So every tinyint, nested ones too, is parsed as a smallint and narrowed here.
+come out negative. So every tinyint, nested ones too, is parsed as a smallint and narrowed here. A
+number that is too large for a double, such as 1e400, it takes for infinity without a word.
 """
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -13,6 +15,8 @@ from pyspark.sql.types import (
     ArrayType,
     ByteType,
     DataType,
+    DoubleType,
+    FloatType,
     MapType,
     ShortType,
     StructField,
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
     from pyspark.sql import Column
 
     from spark.contract import Contract
+
+#: A value that is infinite by its own word, which common writers of JSON use.
+_SAYS_INFINITY = r'(?i)[:\[,]\s*"?[-+]?inf(inity)?"?\s*[,}\]]'
 
 
 def parsed_fields(contract: Contract) -> list[StructField]:
@@ -55,6 +62,41 @@ def overflows(contract: Contract, row: Column) -> dict[str, Column]:
                 F.struct(back.alias("v"))
             )
     return found
+
+
+def beyond_range(contract: Contract, row: Column, document: Column) -> dict[str, Column]:
+    """For each column of floating-point numbers, nested or not, whether one was too large for it.
+
+    Infinity is what the parser makes of one; in a document that says infinity it is taken for that.
+    """
+    found = {}
+    for field in contract.spark_schema().fields:
+        is_infinite = _is_infinite(field.dataType, row[field.name])
+        if is_infinite is not None:
+            is_there = F.coalesce(is_infinite, F.lit(False))
+            found[field.name] = is_there & ~document.rlike(_SAYS_INFINITY)
+    return found
+
+
+def _is_infinite(kind: DataType, value: Column) -> Column | None:
+    """Null where it is not known, None where the type holds no such number."""
+    if isinstance(kind, (DoubleType, FloatType)):
+        return F.abs(value) == float("inf")
+    if isinstance(kind, ArrayType):
+        return _any_infinite(kind.elementType, value)
+    if isinstance(kind, MapType):
+        return _any_infinite(kind.valueType, F.map_values(value))
+    if isinstance(kind, StructType):
+        inner = [_is_infinite(each.dataType, value[each.name]) for each in kind]
+        known = [F.coalesce(each, F.lit(False)) for each in inner if each is not None]
+        return reduce(lambda left, right: left | right, known) if known else None
+    return None
+
+
+def _any_infinite(kind: DataType, values: Column) -> Column | None:
+    if _is_infinite(kind, F.lit(None)) is None:
+        return None
+    return F.exists(values, lambda each: F.coalesce(_is_infinite(kind, each), F.lit(False)))
 
 
 def _is_widened(field: StructField) -> bool:

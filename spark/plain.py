@@ -26,7 +26,7 @@ from spark.frames import (
     SINGLE,
     UNKNOWN_KEYS,
 )
-from spark.json_types import overflows, parsed_fields, typed_columns
+from spark.json_types import beyond_range, overflows, parsed_fields, typed_columns
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -39,11 +39,16 @@ CONCATENATED, LINES = "}{", "\n"
 #: Strict JSON: a lenient parser could take a piece of a string for a document.
 JSON_OPTIONS = {"allowSingleQuotes": "false", "columnNameOfCorruptRecord": "_lake_corrupt"}
 
+_HIGH, _LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+#: An escaped half of a character, which the parser would replace without a word. It also takes an
+#: escaped backslash before `ud800` for one, which costs an exact reading and nothing else.
+_LONE_SURROGATE = f"{_HIGH}(?!{_LOW})|(?<!{_HIGH}){_LOW}"
+
 #: Every document of a task's first so many is asked for unknown keys, then one in so many: a
 #: producer's new key shows at once, and the common document is parsed once.
 KEYS_CHECKED_FIRST, KEYS_CHECKED_EVERY = 10_000, 16
 
-_VALUE, _CUT, _IS_UTF8 = "value", "_lake_cut", "_lake_is_utf8"
+_VALUE, _CUT, _IS_TEXT = "value", "_lake_cut", "_lake_is_text"
 _FLAT, _WRAPPED = "_lake_flat", "_lake_wrapped"
 #: Bits of _CUT: the braces that the cut took and that were put back.
 _BRACE_BEFORE, _BRACE_BEHIND = 1, 2
@@ -66,22 +71,22 @@ def with_texts(fragments: DataFrame, separator: str) -> DataFrame:
 def with_plain_documents(texts: DataFrame, contract: Contract) -> DataFrame:
     """Type each text by the contract and say of which KIND it is.
 
-    Replaces what `with_texts` added by FRAGMENT (what was cut out, if DIRTY and UTF-8), KIND,
+    Replaces what `with_texts` added by FRAGMENT (what was cut out, if DIRTY and text), KIND,
     DOCUMENT (its text with the braces that the cut took), UNKNOWN_KEYS and the contract's columns.
     The columns of a DIRTY fragment mean nothing. Needs POSITION.
     """
-    added = (_FLAT, _WRAPPED, _IS_UTF8, _CUT)
+    added = (_FLAT, _WRAPPED, _IS_TEXT, _CUT)
     flat, whole = _flat(contract), _whole(contract)
     row = F.coalesce(flat, whole[_INNER][0])
-    is_sound = (_is_sound(flat) | _is_one(whole)) & _satisfies(contract, row)
+    document = F.coalesce(_FLAT, _unwrapped(F.col(_WRAPPED)))
+    is_sound = (_is_sound(flat) | _is_one(whole)) & _satisfies(contract, row, document)
     kinds = F.array(*[F.lit(kind) for kind in (SINGLE, LAST, FIRST, MIDDLE)])
     kind = F.when(is_sound, kinds[F.col(_CUT)]).otherwise(DIRTY)
-    document = F.coalesce(_FLAT, _unwrapped(F.col(_WRAPPED)))
     # One projection, in which Spark evaluates once what is always needed more than once. What is
     # needed only under a condition would be parsed again for each use.
     return texts.select(
         *[name for name in texts.columns if name not in added],
-        F.when((kind == DIRTY) & F.col(_IS_UTF8), _fragment(document)).alias(FRAGMENT),
+        F.when((kind == DIRTY) & F.col(_IS_TEXT), _fragment(document)).alias(FRAGMENT),
         kind.alias(KIND),
         document.alias(DOCUMENT),
         _unknown_keys(document, contract).alias(UNKNOWN_KEYS),
@@ -98,7 +103,7 @@ def _lines(fragments: DataFrame) -> DataFrame:
     return lines.filter(value != "").select(
         *[name for name in fragments.columns if name != _VALUE],
         *_texts(value, value.startswith("{") & has_one_end),
-        *(is_valid_utf8(value).alias(_IS_UTF8), F.lit(0).alias(_CUT)),
+        *(_is_text(value).alias(_IS_TEXT), F.lit(0).alias(_CUT)),
     )
 
 
@@ -118,7 +123,7 @@ def _cuts(fragments: DataFrame) -> DataFrame:
     return fragments.select(
         *[name for name in fragments.columns if name != _VALUE],
         *_texts(text, ~value.contains("}")),
-        *(is_valid_utf8(value).alias(_IS_UTF8), before.bitwiseOR(behind).alias(_CUT)),
+        *(_is_text(value).alias(_IS_TEXT), before.bitwiseOR(behind).alias(_CUT)),
     )
 
 
@@ -182,13 +187,19 @@ def _is_one(parsed: Column) -> Column:
     return _is_sound(parsed) & (F.size(elements) == 2) & is_guarded
 
 
-def _satisfies(contract: Contract, row: Column) -> Column:
-    tests = [F.col(_IS_UTF8), *[row[name].isNotNull() for name in contract.required]]
+def _satisfies(contract: Contract, row: Column, document: Column) -> Column:
+    tests = [F.col(_IS_TEXT), *[row[name].isNotNull() for name in contract.required]]
     tests += [~F.coalesce(each, F.lit(False)) for each in overflows(contract, row).values()]
+    tests += [~each for each in beyond_range(contract, row, document).values()]
     if not contract.required:
         # `{}` may be a piece of a string between two cuts; only the exact reader can tell.
         tests.append(F.coalesce(*[row[name].cast("string") for name in contract.names]).isNotNull())
     return reduce(lambda left, right: left & right, tests)
+
+
+def _is_text(value: Column) -> Column:
+    """Whether every octet and every escape is of a character."""
+    return is_valid_utf8(value) & ~(value.contains("\\u") & value.rlike(_LONE_SURROGATE))
 
 
 def is_valid_utf8(text: Column) -> Column:

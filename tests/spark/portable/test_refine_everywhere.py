@@ -86,6 +86,11 @@ DOCUMENTS: list[object] = [
     {"id": "int overflow", "an_int": 2147483648},
     {"id": "bigint overflow", "a_bigint": 9223372036854775808},
     {"id": "decimal overflow", "a_decimal": 1e17},
+    '{"id": "double overflow", "a_double": -1e400}',
+    '{"id": "float overflow", "a_float": 1e39}',
+    {"id": "infinite", "a_double": float("inf"), "a_float": float("-inf")},
+    {"id": "half a character", "a_string": "\ud834 \udd1e"},
+    {"id": "no escape", "a_string": "\\ud834"},
     {"id": "no boolean", "a_boolean": "yes"},
     {"id": "no int", "an_int": "12"},
     {"id": "fraction for an int", "an_int": 1.5},
@@ -106,7 +111,19 @@ DOCUMENTS: list[object] = [
     {"a_string": "required, and missing"},
     {"id": "last", "an_int": 5},
 ]
+#: Such as a fast reader takes without a word, among others that it may.
+NUMBERS: list[object] = [
+    {"id": "one number"},
+    '{"id": "huge number", "a_double": 1e999}',
+    '{"id": "lone half", "a_string": "\\udd1e"}',
+    {"id": "whole character", "a_string": "𝄞"},
+    {"id": "infinite number", "a_double": float("-inf")},
+]
 CUT_SHORT = '{"id": "cut short", "a_string": "'
+WITHOUT_SONG = {
+    *("packed", "line 2", "an array", "infinite", "infinite number", "no escape"),
+    *("whole character", "one number"),
+}
 GARBAGE = "\x07 garbage {not json} ["
 
 
@@ -131,6 +148,7 @@ def raw_objects(folder: Path) -> list[RawObject]:
         "garbage.json": encoded([{"id": "before garbage"}, GARBAGE, {"id": "after garbage"}], ""),
         "latin1.json": b'{"id": "whole"}{"id": "caf\xe9"}',
         "lines.json": encoded([{"id": f"line {n}"} for n in range(3)], "\n"),
+        "numbers.json": encoded(NUMBERS, "\n"),
         "one.json.gz": gzip.compress(encoded([{"id": "packed"}], ""), mtime=0),
         "pretty.json": json.dumps([{"id": "in"}, {"id": "an array"}], indent=2).encode(),
         # stored, not deflated, so that any zlib cuts it at the same place
@@ -258,7 +276,8 @@ def test_published_rows_are_the_same_everywhere(
     )
     by_id = {row["id"]: row for row in (json.loads(line) for line in found)}
     assert len(by_id) == len(found)
-    assert by_id.keys() >= {"full", "packed", "line 2", "an array"} - _unmatched(refined)
+    assert by_id.keys() >= {"full", *WITHOUT_SONG} - _unmatched(refined)
+    assert not by_id.keys() & {"double overflow", "float overflow", "huge number", "lone half"}
     full = by_id["full"]
     assert full["a_bigint"] == 9223372036854775807
     assert full["a_timestamp"] == "2024-02-29 23:59:59.123456"
@@ -271,7 +290,7 @@ def test_published_rows_are_the_same_everywhere(
 
 def _unmatched(refined: Refined) -> set[str]:
     """Without a song of their own, most documents are published only where that is no matter."""
-    return set() if choice(refined) == "keep" else {"packed", "line 2", "an array"}
+    return set() if choice(refined) == "keep" else WITHOUT_SONG
 
 
 def test_parquet_types_are_the_same_everywhere(
@@ -309,7 +328,10 @@ def test_quarantined_documents_are_the_same_everywhere(
     told = [json.loads(line) for line in found]
     assert all(each["reason"] for each in told)
     documents = [each["document"] for each in told]
-    for identifier in ("tinyint overflow", "no date", "wrong element", "cannot be cast", "caf"):
+    for identifier in (
+        *("tinyint overflow", "no date", "wrong element", "cannot be cast", "caf"),
+        *("double overflow", "float overflow", "half a character", "huge number", "lone half"),
+    ):
         assert sum(f'"id": "{identifier}' in text for text in documents) == 1, identifier
     unmatched = [each for each in told if "no row of songs" in each["reason"]]
     assert bool(unmatched) == (choice(refined) == "quarantine")
