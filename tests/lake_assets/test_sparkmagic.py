@@ -27,10 +27,10 @@ def specification(python: str) -> dict[str, object]:
     return {"argv": command, "display_name": "PySpark", "language": "python"}
 
 
+@pytest.mark.notebook
 def test_an_installed_kernel_is_written_anew_with_the_extension(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("jupyter_client", reason="of the extra `notebook`")
     there = tmp_path / "installed" / "kernels" / "pysparkkernel"
     there.mkdir(parents=True)
     (there / "kernel.json").write_text(json.dumps(specification("/sparkmagic/python")))
