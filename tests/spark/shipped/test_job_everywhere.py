@@ -196,7 +196,7 @@ def test_a_refine_is_the_same_on_every_engine(
     )
     (out / "job_quarantine_schema.txt").write_text(schemas(quarantined))
     full = ledgers["2024-02-29-23"]
-    assert full.documents == full.accounted == 51
+    assert full.documents == full.accounted == 61
     assert sum(each.metadata.num_rows for each in rows) == full.published
     assert sum(each.metadata.num_rows for each in quarantined) == sum(full.quarantined.values())
     assert [step.state for step in elsewhere.server.steps] == ["COMPLETED"]
