@@ -69,34 +69,40 @@ def beyond_range(contract: Contract, row: Column, document: Column) -> dict[str,
 
     Infinity is what the parser makes of one; in a document that says infinity it is taken for that.
     """
-    found = {}
-    for field in contract.spark_schema().fields:
-        is_infinite = _is_infinite(field.dataType, row[field.name])
-        if is_infinite is not None:
-            is_there = F.coalesce(is_infinite, F.lit(False))
-            found[field.name] = is_there & ~document.rlike(_SAYS_INFINITY)
-    return found
+    says_so = document.rlike(_SAYS_INFINITY)
+    return {
+        field.name: _is_infinite(field.dataType, row[field.name]) & ~says_so
+        for field in contract.spark_schema().fields
+        if _can_be_infinite(field.dataType)
+    }
 
 
-def _is_infinite(kind: DataType, value: Column) -> Column | None:
-    """Null where it is not known, None where the type holds no such number."""
-    if isinstance(kind, (DoubleType, FloatType)):
-        return F.abs(value) == float("inf")
+def _can_be_infinite(kind: DataType) -> bool:
     if isinstance(kind, ArrayType):
-        return _any_infinite(kind.elementType, value)
+        return _can_be_infinite(kind.elementType)
     if isinstance(kind, MapType):
-        return _any_infinite(kind.valueType, F.map_values(value))
+        return _can_be_infinite(kind.valueType)
     if isinstance(kind, StructType):
-        inner = [_is_infinite(each.dataType, value[each.name]) for each in kind]
-        known = [F.coalesce(each, F.lit(False)) for each in inner if each is not None]
-        return reduce(lambda left, right: left | right, known) if known else None
-    return None
+        return any(_can_be_infinite(each.dataType) for each in kind)
+    return isinstance(kind, (DoubleType, FloatType))
 
 
-def _any_infinite(kind: DataType, values: Column) -> Column | None:
-    if _is_infinite(kind, F.lit(None)) is None:
-        return None
-    return F.exists(values, lambda each: F.coalesce(_is_infinite(kind, each), F.lit(False)))
+def _is_infinite(kind: DataType, value: Column) -> Column:
+    """Whether a value of a kind that can be infinite, or one within it, is so; never null."""
+    if isinstance(kind, ArrayType):
+        inner = F.exists(value, lambda each: _is_infinite(kind.elementType, each))
+    elif isinstance(kind, MapType):
+        inner = F.exists(F.map_values(value), lambda each: _is_infinite(kind.valueType, each))
+    elif isinstance(kind, StructType):
+        members = [
+            _is_infinite(each.dataType, value[each.name])
+            for each in kind
+            if _can_be_infinite(each.dataType)
+        ]
+        inner = reduce(lambda left, right: left | right, members)
+    else:
+        inner = F.abs(value) == float("inf")
+    return F.coalesce(inner, F.lit(False))
 
 
 def _is_widened(field: StructField) -> bool:
